@@ -1,0 +1,95 @@
+// One struct from flags > environment (TROUPE_*) > TOML file > defaults. The only reader of the environment.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/amount.hpp"
+#include "model/job_spec.hpp"
+
+namespace troupe {
+
+struct endpoint {
+  std::string host;
+  uint16_t port = 0;
+  friend bool operator==(const endpoint&, const endpoint&) = default;
+};
+
+struct gpu_offer {
+  std::string model;  // price-book key
+  int64_t vram_mb = 0;
+  int32_t count = 1;
+};
+
+struct config {
+  // serve
+  endpoint listen{"127.0.0.1", 8080};
+  std::string data_dir = "./data";
+  std::string database;                // empty: SQLite in data_dir
+  endpoint cluster_listen{"127.0.0.1", 0};  // port 0: a free one, remembered in data_dir
+  std::string cluster_cert, cluster_key, cluster_ca;
+  bool dev = false;
+  std::string jwt_secret;          // empty: made once and kept in data_dir (mode 0600)
+  int64_t jwt_minutes = 60;
+  int64_t drain_seconds = 30;
+  int64_t in_flight_max = 4096;    // requests; above this 503
+  int64_t commit_delay_us = 0;     // how long the ledger waits for company before a commit, at most 2000
+  int64_t readers = 2;             // read-only database connections
+  int64_t http_threads = 2;
+  int64_t fee_bps = 500;           // platform fee, on top
+
+  // node, and the embedded node of serve
+  int64_t slots = -1;              // -1: number of CPU cores; 0 (serve): no embedded node
+  std::string join;                // node: HOST:PORT of a gateway's cluster door
+  std::string node_key;
+  std::string name;                // empty: host name and pid
+  std::string region;
+  std::string gpu = "auto";        // auto | none | MODEL:VRAM_MB[xN],...
+  std::string price_per_hour;      // empty: the price book's rate
+  std::vector<std::string> label;  // k=v
+  std::vector<std::string> model;  // NAME=URL
+
+  // both
+  std::string config_file;
+  std::string log_level = "info";
+  std::string log_format = "auto";
+
+  // filled by check(): the parsed forms of the above
+  std::vector<gpu_offer> gpus;
+  std::vector<troupe::label> labels;
+  std::map<std::string, std::string> models;
+  std::optional<amount> rate_per_hour;
+};
+
+/// One clear line: names the key (flag, variable or TOML key) and the bad value. Exit code 2.
+struct config_error : std::runtime_error { using runtime_error::runtime_error; };
+
+/// A row of the option table: `listen` is --listen, TROUPE_LISTEN and the TOML key listen.
+struct option {
+  std::string_view name;                     // "cluster-listen"; TOML and environment use '_'
+  std::string_view help;
+  std::string_view commands;                 // which subcommands take it: "serve node"
+  bool secret = false;                       // `config show` prints "***"
+  std::vector<std::string_view> aliases;     // further environment names: PORT, HOST, JWT_SECRET, ...
+};
+const std::vector<option>& options();
+
+/// Where the values come from; `environment` is a seam for tests.
+struct sources {
+  std::vector<std::pair<std::string, std::string>> flags;  // name without dashes -> text
+  std::map<std::string, std::string> environment;
+};
+std::map<std::string, std::string> process_environment();
+
+/// Reads, merges and checks. Throws config_error; unknown TOML keys and unknown TROUPE_* variables are errors.
+config load_config(const sources&);
+
+/// The merged values, one `key = value  # from where` line each, secrets hidden.
+std::string show_config(const sources&);
+
+}  // namespace troupe

@@ -1,0 +1,49 @@
+// Every number that bounds something and is not a matter of configuration.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace troupe::limits {
+
+// edge
+inline constexpr size_t header_bytes_max = 16 * 1024;
+inline constexpr size_t body_bytes_max = 1024 * 1024;
+inline constexpr size_t batch_body_bytes_max = 16 * 1024 * 1024;
+inline constexpr size_t target_bytes_max = 4096;
+inline constexpr int header_ms = 10'000;
+inline constexpr int body_ms = 30'000;
+inline constexpr int idle_ms = 60'000;
+inline constexpr size_t batch_jobs_max = 1000;
+inline constexpr int page_rows_max = 1000;
+inline constexpr size_t idempotency_key_bytes_max = 256;
+
+// jobs
+inline constexpr size_t job_name_bytes_max = 256;
+inline constexpr size_t description_bytes_max = 4096;
+inline constexpr size_t script_bytes_max = 768 * 1024;
+inline constexpr int64_t timeout_ms_max = 24LL * 3600 * 1000;
+inline constexpr int64_t timeout_ms_default = 3600LL * 1000;
+inline constexpr int64_t output_bytes_default = 1024 * 1024;
+inline constexpr int64_t output_bytes_max = 8 * 1024 * 1024;
+inline constexpr int attempts_max = 20;
+inline constexpr int deliveries_max = 5;  // leased so often without a start: a poison job
+inline constexpr int tags_max = 32;
+inline constexpr int labels_max = 32;
+inline constexpr int priority_max = 9;
+inline constexpr int gpu_count_max = 64;
+
+// actors
+inline constexpr int request_ms = 5'000;
+inline constexpr int store_ms = 4'000;          // shorter than a request
+inline constexpr size_t commit_batch_max = 512;  // changes in one group commit
+inline constexpr size_t events_page = 256;
+inline constexpr size_t ready_max = 200'000;  // queued jobs held in memory; the rest wait in the store
+inline constexpr int beat_interval_ms = 3'000;
+inline constexpr int lease_ttl_ms = 10'000;
+inline constexpr int lost_grace_ms = 2'000;  // after a closed socket
+inline constexpr int cancel_grace_ms = 10'000;
+inline constexpr int report_lost_ms = 10'000;  // a granted job that no beat names is lost
+inline constexpr int progress_interval_ms = 100;
+
+}  // namespace troupe::limits
