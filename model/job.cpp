@@ -1,0 +1,307 @@
+// The transitions. Numbers in brackets are rows of the reference table.
+#include "model/job.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+
+#include "model/limits.hpp"
+
+namespace troupe {
+
+namespace {
+
+using namespace job_input;
+
+constexpr std::array<std::string_view, job_states> state_names{
+    "blocked",    "scheduled", "queued", "leased",    "running", "finalizing", "retry_wait",
+    "cancelling", "succeeded", "failed", "cancelled", "expired", "dead"};
+
+constexpr int64_t retry_base_ms = 1'000;
+constexpr int64_t retry_max_ms = 60'000;
+
+step refuse(errc why) {
+  step s;
+  s.why = why;
+  return s;
+}
+
+/// A message of another grant than the newest changes nothing. (24)
+bool is_stale(const job& j, int64_t epoch) { return epoch != j.lease_epoch; }
+
+step go(const job& j, job_state to) {
+  step s;
+  s.next = j;
+  s.next.state = to;
+  s.next.version = j.version + 1;
+  return s;
+}
+
+/// Every way out of life: the hold is resolved here and nowhere else.
+step end(const job& j, job_state to, std::string_view event, settlement paid, time_ms now) {
+  assert(is_terminal(to));
+  auto s = go(j, to);
+  s.event = event;
+  s.settle = paid;
+  s.next.cost = paid.subtotal + paid.fee;
+  s.next.finished_ms = now;
+  s.vacates = is_granted(j.state);
+  return s;
+}
+
+step end_with_error(const job& j, job_state to, std::string code, std::string message, settlement paid, time_ms now) {
+  auto s = end(j, to, "failed", paid, now);
+  s.next.error_code = std::move(code);
+  s.next.error_message = std::move(message);
+  return s;
+}
+
+/// base * 2^n, at most a minute, times 0.5 to 1.5.
+int64_t backoff_ms(int32_t attempts, int32_t jitter_ppm) {
+  auto pause = std::min(retry_max_ms, retry_base_ms << std::clamp(attempts - 1, 0, 6));
+  return pause / 2 + pause * jitter_ppm / 1'000'000;
+}
+
+/// (9, 12, 14) Another try while the budget lasts; the hold stays.
+step retry(const job& j, attempt_outcome how, int64_t pause_ms, std::string code, std::string message, time_ms now) {
+  auto spent = j.attempts >= j.max_attempts;
+  auto s = spent ? end_with_error(j, job_state::dead, std::move(code), std::move(message), {}, now)
+                 : go(j, job_state::retry_wait);
+  s.attempt = how;
+  s.vacates = is_granted(j.state);
+  if (spent) return s;
+  s.event = "retrying";
+  s.message = std::move(message);
+  s.next.run_at_ms = now + pause_ms;
+  s.next.progress_ppm = 0;
+  return s;
+}
+
+/// (4, 13) Back to the queue without a start; a job that does this again and again is poison.
+step redeliver(const job& j, attempt_outcome how, time_ms now) {
+  auto poison = j.deliveries >= limits::deliveries_max;
+  auto s = poison ? end_with_error(j, job_state::dead, "undeliverable", "no node would start it", {}, now)
+                  : go(j, job_state::queued);
+  s.attempt = how;
+  s.vacates = true;
+  return s;
+}
+
+/// A node cannot have worked longer than since the grant; what it claims beyond that is not paid.
+int64_t paid_ms(const job& j, int64_t reported_ms, time_ms now) {
+  return std::clamp<int64_t>(reported_ms, 0, std::max<int64_t>(0, now - j.leased_ms));
+}
+
+step on(const job& j, const due&, time_ms now, int32_t) {  // (2, 10)
+  if (j.state != job_state::scheduled && j.state != job_state::retry_wait) return refuse(errc::conflict);
+  if (j.run_at_ms > now) return refuse(errc::conflict);
+  return go(j, job_state::queued);
+}
+
+step on(const job& j, const claim& c, time_ms now, int32_t) {  // (3)
+  if (j.state != job_state::queued) return refuse(errc::conflict);
+  auto s = go(j, job_state::leased);
+  s.next.lease_epoch += 1;
+  s.next.deliveries += 1;
+  s.next.node_id = c.node_id;
+  s.next.node_session = c.node_session;
+  s.next.provider_user = c.provider_user;
+  s.next.node_rate = c.node_rate;
+  s.next.leased_ms = now;
+  s.next.started_ms = 0;
+  s.attempt = attempt_outcome::open;
+  return s;
+}
+
+step on(const job& j, const reject& r, time_ms now, int32_t) {  // (4)
+  if (is_stale(j, r.epoch)) return refuse(errc::stale);
+  if (j.state != job_state::leased) return refuse(errc::conflict);
+  return redeliver(j, attempt_outcome::rejected, now);
+}
+
+step on(const job& j, const start& r, time_ms now, int32_t) {  // (5)
+  if (is_stale(j, r.epoch)) return refuse(errc::stale);
+  if (j.state != job_state::leased) return refuse(errc::conflict);
+  auto s = go(j, job_state::running);
+  s.next.attempts += 1;
+  s.next.deliveries = 0;
+  s.next.started_ms = now;
+  s.event = "started";
+  return s;
+}
+
+step on(const job& j, const progress& p, time_ms, int32_t) {  // (6)
+  if (is_stale(j, p.epoch)) return refuse(errc::stale);
+  if (j.state != job_state::running) return refuse(errc::conflict);
+  auto s = go(j, job_state::running);
+  s.next.progress_ppm = std::clamp(p.ppm, j.progress_ppm, 1'000'000);
+  s.event = "progress";
+  s.message = p.message;
+  return s;
+}
+
+step finish_granted(const job& j, const run_report& r, int64_t ran_ms, time_ms now, int32_t jitter_ppm) {
+  auto paid = price_of(j, ran_ms, r.prompt_tokens, r.completion_tokens);
+  switch (r.outcome) {
+    case run_outcome::succeeded: {  // (7, 8): also for a job that was being cancelled; the work is done
+      auto s = end(j, job_state::succeeded, "completed", paid, now);
+      s.next.progress_ppm = 1'000'000;
+      s.attempt = attempt_outcome::succeeded;
+      s.has_result = true;
+      return s;
+    }
+    case run_outcome::failed: {  // (11)
+      auto s = end_with_error(j, job_state::failed, r.error_code, r.error_message, paid, now);
+      s.attempt = r.error_code == "timeout" ? attempt_outcome::timed_out : attempt_outcome::failed;
+      s.has_result = true;
+      return s;
+    }
+    case run_outcome::cancelled: {  // (19); unasked it is the node's own doing, and another one gets the job
+      if (j.state != job_state::cancelling)
+        return retry(j, attempt_outcome::lost, backoff_ms(1, jitter_ppm), "lost", "the node stopped it", now);
+      auto s = end(j, job_state::cancelled, "cancelled", paid, now);
+      s.attempt = attempt_outcome::cancelled;
+      s.has_result = true;
+      return s;
+    }
+    case run_outcome::node_fault: break;
+  }
+  if (j.state == job_state::cancelling) {
+    auto s = end(j, job_state::cancelled, "cancelled", {}, now);
+    s.attempt = attempt_outcome::cancelled;
+    return s;
+  }
+  return retry(j, attempt_outcome::failed, backoff_ms(j.attempts, jitter_ppm), r.error_code, r.error_message, now);
+}
+
+step on(const job& j, const finish& f, time_ms now, int32_t jitter_ppm) {
+  if (is_stale(j, f.epoch)) return refuse(errc::stale);
+  auto ran_ms = paid_ms(j, f.report.ran_ms, now);
+  auto late = j.state == job_state::retry_wait || j.state == job_state::queued;  // (7b) nobody was re-granted
+  if (late && (f.report.outcome != run_outcome::succeeded || j.started_ms == 0)) return refuse(errc::stale);
+  if (!late && !is_granted(j.state)) return refuse(errc::stale);
+  auto s = finish_granted(j, f.report, ran_ms, now, jitter_ppm);
+  s.attempt_ran_ms = ran_ms;
+  if (j.state == job_state::leased && s.next.attempts == j.attempts) {  // the start was never heard of
+    s.next.attempts += 1;
+    s.next.started_ms = j.leased_ms;
+  }
+  return s;
+}
+
+step on(const job& j, const lost& l, time_ms now, int32_t jitter_ppm) {  // (13, 14); the epoch is not bumped: 7b
+  if (is_stale(j, l.epoch)) return refuse(errc::stale);
+  if (j.state == job_state::leased) return redeliver(j, attempt_outcome::lost, now);
+  if (j.state == job_state::running)
+    return retry(j, attempt_outcome::lost, backoff_ms(1, jitter_ppm) / 2, "lost", "the node was lost", now);
+  if (j.state != job_state::cancelling) return refuse(errc::conflict);
+  auto s = end(j, job_state::cancelled, "cancelled", {}, now);
+  s.attempt = attempt_outcome::lost;
+  return s;
+}
+
+step on(const job& j, const deadline& d, time_ms now, int32_t jitter_ppm) {  // (15)
+  if (is_stale(j, d.epoch)) return refuse(errc::stale);
+  if (j.state != job_state::running) return refuse(errc::conflict);
+  auto s = retry(j, attempt_outcome::timed_out, backoff_ms(j.attempts, jitter_ppm), "timeout",
+                 "the node did not end it in time", now);
+  s.stop_node = true;
+  return s;
+}
+
+step on(const job& j, const cancel&, time_ms now, int32_t) {
+  switch (j.state) {
+    case job_state::blocked:
+    case job_state::scheduled:
+    case job_state::queued:
+    case job_state::retry_wait: return end(j, job_state::cancelled, "cancelled", {}, now);  // (16)
+    case job_state::leased: {                                                               // (17)
+      auto s = end(j, job_state::cancelled, "cancelled", {}, now);
+      s.next.lease_epoch += 1;
+      s.attempt = attempt_outcome::cancelled;
+      s.stop_node = true;
+      return s;
+    }
+    case job_state::running: {  // (18)
+      auto s = go(j, job_state::cancelling);
+      s.event = "cancelling";
+      s.stop_node = true;
+      return s;
+    }
+    default: return refuse(errc::conflict);
+  }
+}
+
+step on(const job& j, const grace_over& g, time_ms now, int32_t) {  // (19, forced)
+  if (is_stale(j, g.epoch)) return refuse(errc::stale);
+  if (j.state != job_state::cancelling) return refuse(errc::conflict);
+  auto s = end(j, job_state::cancelled, "cancelled", {}, now);
+  s.next.lease_epoch += 1;
+  s.attempt = attempt_outcome::cancelled;
+  s.stop_node = true;
+  return s;
+}
+
+step on(const job& j, const quarantine& q, time_ms now, int32_t) {  // (R6)
+  if (is_terminal(j.state)) return refuse(errc::conflict);
+  auto s = end_with_error(j, job_state::dead, "quarantined", q.why, {}, now);
+  if (is_granted(j.state)) {
+    s.attempt = attempt_outcome::lost;
+    s.stop_node = true;
+    s.next.lease_epoch += 1;
+  }
+  return s;
+}
+
+}  // namespace
+
+std::string_view to_string(job_state s) { return state_names[static_cast<size_t>(s)]; }
+
+std::string_view public_status(job_state s) {
+  switch (s) {
+    case job_state::blocked:
+    case job_state::scheduled:
+    case job_state::queued:
+    case job_state::retry_wait: return "queued";
+    case job_state::leased:
+    case job_state::running:
+    case job_state::finalizing: return "processing";
+    case job_state::cancelling: return "cancelling";
+    case job_state::succeeded: return "completed";
+    case job_state::cancelled: return "cancelled";
+    case job_state::failed:
+    case job_state::expired:
+    case job_state::dead: break;
+  }
+  return "failed";
+}
+
+std::string_view to_string(attempt_outcome x) {
+  constexpr std::array<std::string_view, 7> names{"open", "succeeded", "failed",   "timed_out",
+                                                  "lost", "rejected",  "cancelled"};
+  return names[static_cast<size_t>(x)];
+}
+
+settlement price_of(const job& j, int64_t ran_ms, int64_t prompt_tokens, int64_t completion_tokens) {
+  assert(ran_ms >= 0 && prompt_tokens >= 0 && completion_tokens >= 0);
+  std::optional<amount> subtotal;
+  if (j.pricing == pricing_mode::by_time) {
+    subtotal = mul_div_ceil(j.node_rate, ran_ms, 3'600'000);
+  } else {
+    auto out = std::max(completion_tokens, j.min_tokens - prompt_tokens);  // the minimum tops up the completion
+    auto cost_in = mul_div_ceil(j.price_in, prompt_tokens, 1'000'000);
+    auto cost_out = mul_div_ceil(j.price_out, std::max<int64_t>(0, out), 1'000'000);
+    if (cost_in && cost_out) subtotal = checked_add(*cost_in, *cost_out);
+  }
+  auto most = mul_div_floor(j.hold, 10'000, 10'000 + j.fee_bps).value_or(0);  // what leaves room for the fee
+  settlement paid;
+  paid.subtotal = std::min(subtotal.value_or(most), most);
+  paid.fee = std::min(mul_div_ceil(paid.subtotal, j.fee_bps, 10'000).value_or(0), j.hold - paid.subtotal);
+  return paid;
+}
+
+step advance(const job& j, const any_job_input& in, time_ms now_ms, int32_t jitter_ppm) {
+  return std::visit([&](const auto& x) { return on(j, x, now_ms, jitter_ppm); }, in);
+}
+
+}  // namespace troupe

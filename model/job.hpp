@@ -1,0 +1,153 @@
+// The job machine: states, inputs, and the one function that says what follows. Pure: no clock, no I/O, no lock.
+// The transition numbers in job.cpp are those of the table in the reference page on jobs, section 7.2.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "model/job_spec.hpp"
+
+namespace troupe {
+
+enum class job_state : uint8_t {
+  blocked,
+  scheduled,
+  queued,
+  leased,
+  running,
+  finalizing,
+  retry_wait,
+  cancelling,
+  succeeded,  // from here on terminal
+  failed,
+  cancelled,
+  expired,
+  dead,
+};
+inline constexpr int job_states = 13;
+
+constexpr bool is_terminal(job_state s) { return s >= job_state::succeeded; }
+/// A node has the job, or may still have it.
+constexpr bool is_granted(job_state s) {
+  return s == job_state::leased || s == job_state::running || s == job_state::cancelling;
+}
+std::string_view to_string(job_state);
+/// The word of the public API: queued, processing, cancelling, completed, failed, cancelled.
+std::string_view public_status(job_state);
+
+enum class pricing_mode : uint8_t { by_time, by_token };
+
+/// The mutable half of a job: one narrow row.
+struct job {
+  std::string id;
+  std::string user_id;
+  job_state state = job_state::queued;
+  int64_t version = 0;      // rises by one with every write; the store compares it
+  int64_t lease_epoch = 0;  // fencing token: never falls; bumped by claim, forced cancel and redrive
+  int32_t attempts = 0;     // starts; may be lowered by a redrive, which is why it is not the token
+  int32_t deliveries = 0;   // leases since the last start
+  int32_t max_attempts = 3;
+  int32_t priority = 5;
+
+  asset currency = asset::dgpu;
+  pricing_mode pricing = pricing_mode::by_time;
+  amount price_in = 0;   // by_token: nano-units per million prompt tokens
+  amount price_out = 0;  // by_token: nano-units per million completion tokens
+  int64_t min_tokens = 0;
+  int64_t fee_bps = 0;  // platform fee on top of the subtotal
+  std::string hold_id;
+  amount hold = 0;  // reserved, fee included
+  amount cost = 0;  // captured, fee included; set by the terminal transition
+
+  int64_t timeout_ms = 0;
+  std::string node_id;        // of the newest grant
+  int64_t node_session = 0;   // session epoch of that node at the grant
+  std::string provider_user;  // who is paid
+  amount node_rate = 0;       // by_time: nano-units per hour
+  time_ms created_ms = 0;
+  time_ms run_at_ms = 0;  // scheduled, retry_wait: not before
+  time_ms leased_ms = 0;
+  time_ms started_ms = 0;  // of the newest attempt
+  time_ms finished_ms = 0;
+  int32_t progress_ppm = 0;
+  std::string error_code, error_message;
+
+  friend bool operator==(const job&, const job&) = default;
+};
+
+namespace job_input {
+/// The time of run_at has come, or a retry is due.
+struct due {};
+/// The dispatcher found a node. (3)
+struct claim {
+  std::string node_id;
+  int64_t node_session = 0;
+  std::string provider_user;
+  amount node_rate = 0;
+};
+/// The node cannot take it. (4)
+struct reject { int64_t epoch = 0; };
+struct start { int64_t epoch = 0; };
+struct progress {
+  int64_t epoch = 0;
+  int32_t ppm = 0;
+  std::string message;
+};
+/// The node's report of the end. (7, 7b, 9, 11, 12, 19)
+struct finish {
+  int64_t epoch = 0;
+  run_report report;
+};
+/// The node is gone, or no longer knows the attempt. (13, 14)
+struct lost { int64_t epoch = 0; };
+/// The attempt outlived its timeout and the node did not say so. (15)
+struct deadline { int64_t epoch = 0; };
+struct cancel {};                        // (16, 17, 18)
+struct grace_over { int64_t epoch = 0; };  // (19, forced)
+/// The job crashes its actor again and again. (R6)
+struct quarantine { std::string why; };
+}  // namespace job_input
+
+using any_job_input = std::variant<job_input::due, job_input::claim, job_input::reject, job_input::start,
+                                   job_input::progress, job_input::finish, job_input::lost, job_input::deadline,
+                                   job_input::cancel, job_input::grace_over, job_input::quarantine>;
+
+enum class attempt_outcome : uint8_t { open, succeeded, failed, timed_out, lost, rejected, cancelled };
+std::string_view to_string(attempt_outcome);
+
+/// Resolves the hold: captured + released = hold.
+struct settlement {
+  amount subtotal = 0;  // to the provider
+  amount fee = 0;       // to the platform
+};
+
+/// What follows from an input. `why != ok`: nothing changes (stale, or not possible in this state).
+struct step {
+  errc why = errc::ok;
+  job next;
+  std::string_view event;                  // what subscribers are told, empty: nothing
+  std::string message;                     // goes with a progress event
+  std::optional<attempt_outcome> attempt;  // the attempt of this epoch ended (open: it began)
+  int64_t attempt_ran_ms = 0;
+  std::optional<settlement> settle;
+  bool has_result = false;   // the report of this input is the job's result
+  bool vacates = false;      // the node's slot is free again
+  bool stop_node = false;    // tell the node to stop this epoch
+};
+
+/// REQUIRES: now_ms is the server's clock. `jitter_ppm` (0..1'000'000) spreads retries; it comes from outside.
+step advance(const job&, const any_job_input&, time_ms now_ms, int32_t jitter_ppm = 500'000);
+
+/// What an attempt costs, fee included: at most the hold. REQUIRES: ran_ms, tokens >= 0.
+settlement price_of(const job&, int64_t ran_ms, int64_t prompt_tokens, int64_t completion_tokens);
+
+template <class I> auto inspect(I& f, job& x) {
+  return f(x.id, x.user_id, x.state, x.version, x.lease_epoch, x.attempts, x.deliveries, x.max_attempts, x.priority,
+           x.currency, x.pricing, x.price_in, x.price_out, x.min_tokens, x.fee_bps, x.hold_id, x.hold, x.cost,
+           x.timeout_ms, x.node_id, x.node_session, x.provider_user, x.node_rate, x.created_ms, x.run_at_ms,
+           x.leased_ms, x.started_ms, x.finished_ms, x.progress_ppm, x.error_code, x.error_message);
+}
+
+}  // namespace troupe

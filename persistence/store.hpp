@@ -1,0 +1,128 @@
+// What the actors need of a database, in their own words. SQLite implements it; PostgreSQL joins it later.
+// One conformance suite (tests/persistence/store_conformance.hpp) says what every engine must do.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "model/change.hpp"
+
+namespace troupe {
+
+/// The database cannot be reached, is full or busy: the process goes DEGRADED. Anything else thrown is a bug.
+struct store_unavailable : std::runtime_error { using runtime_error::runtime_error; };
+
+/// The one writing connection. Used by the ledger actor only, on its own thread.
+class store_writer {
+ public:
+  virtual ~store_writer() = default;
+  /// A group commit: begin, apply as many changes as there are, commit. After a store_unavailable the group is lost:
+  /// call rollback, which also re-opens the connection when that is needed.
+  virtual void begin() = 0;
+  /// Applies one change inside the group; a refused change leaves no trace and does not disturb the others.
+  /// REQUIRES: between begin and commit.
+  virtual change_result apply(const change&, time_ms now_ms) = 0;
+  /// Durable when it returns.
+  virtual void commit() = 0;
+  virtual void rollback() = 0;
+};
+
+struct job_view {
+  job row;
+  job_spec spec;
+  std::optional<run_report> result;
+};
+
+struct job_filter {
+  std::string user_id;
+  std::optional<std::string> status;  // public word: queued, processing, cancelling, completed, failed, cancelled
+  std::string before_id;              // page: ids below this one (newest first); empty: from the newest
+  int32_t limit = 50;
+};
+
+/// What the dispatcher needs to know of a live job.
+struct job_brief {
+  std::string id, user_id;
+  job_state state = job_state::queued;
+  int32_t priority = 5;
+  int64_t lease_epoch = 0;
+  time_ms created_ms = 0, run_at_ms = 0;
+  std::string node_id;
+  demand needs;
+};
+
+struct balance_row {
+  account_key account;
+  amount balance = 0;  // includes what is held
+  amount held = 0;
+};
+
+struct transaction_row {
+  int64_t seq = 0;
+  std::string id;
+  transfer_code code = transfer_code::deposit;
+  account_key debit, credit;
+  amount value = 0;
+  std::string job_id, hold_id, note;
+  time_ms at_ms = 0;
+};
+
+struct credential_row {
+  user_row user;
+  std::string credential_id;
+  time_ms expires_ms = 0, revoked_ms = 0;
+};
+
+/// A read-only connection; each sees the newest committed state at every call. One thread each.
+class store_reader {
+ public:
+  virtual ~store_reader() = default;
+  virtual std::optional<job_view> find_job(const std::string& id) = 0;
+  virtual std::vector<job_view> list_jobs(const job_filter&) = 0;  // without results
+  /// Live jobs for the dispatcher: `states`, in order of id, ids above `after_id`.
+  virtual std::vector<job_brief> live_jobs(const std::vector<job_state>& states, const std::string& after_id,
+                                           int32_t limit) = 0;
+  virtual std::optional<idempotency_row> find_idempotent(const std::string& scope, const std::string& key) = 0;
+  virtual std::vector<event_row> events_after(const std::string& user_id, const std::string& job_id, int64_t after,
+                                              int32_t limit) = 0;  // empty job_id: all of the user's
+  virtual int64_t last_event() = 0;
+  virtual std::optional<user_row> find_user(const std::string& id) = 0;
+  virtual std::optional<user_row> find_user_by_login(const std::string& email_or_username) = 0;
+  virtual std::optional<credential_row> find_api_key(const std::string& key_hash) = 0;
+  virtual std::optional<credential_row> find_session(const std::string& id) = 0;
+  virtual std::optional<node_key_row> find_node_key(const std::string& key_hash) = 0;
+  virtual std::vector<node_row> list_nodes() = 0;
+  virtual std::vector<balance_row> balances(const std::string& owner) = 0;
+  /// Newest first; rows in which one of the owner's accounts is debit or credit.
+  virtual std::vector<transaction_row> transactions(const std::string& owner, int32_t limit, int32_t offset,
+                                                    const std::string& job_id) = 0;
+  virtual int64_t count_transactions(const std::string& owner) = 0;
+};
+
+/// What `troupe ledger verify` found. `breaches` empty: the books are right.
+struct verdict {
+  int64_t journal_rows = 0, accounts = 0, holds = 0, jobs = 0;
+  std::vector<std::string> breaches;  // at most 100, each names the row
+};
+
+/// Owns the place of the data; opens connections to it.
+class store {
+ public:
+  virtual ~store() = default;
+  virtual std::unique_ptr<store_writer> open_writer() = 0;
+  virtual std::unique_ptr<store_reader> open_reader() = 0;
+  /// Re-derives everything from the journal in one read transaction; works beside a running server.
+  virtual verdict verify() = 0;
+  /// Calls `row` with each journal row in order, as one JSON line or CSV line.
+  virtual void export_journal(bool csv, const std::function<void(const std::string&)>& row) = 0;
+};
+
+/// Opens (and migrates) the store of an installation: SQLite in `data_dir` unless `database` says otherwise.
+/// `must_exist`: throws when there is nothing yet, instead of making it. Throws store_unavailable.
+std::unique_ptr<store> open_store(const std::string& data_dir, const std::string& database, bool must_exist = false);
+
+}  // namespace troupe
