@@ -24,6 +24,7 @@ struct process_params {
 struct script_params {
   std::string content;
   std::string interpreter;  // an absolute path or a name on the node's PATH; default "/bin/sh"
+  std::string filename;     // of the script in its work folder, default "script"
   std::vector<std::string> args;
   process_params limits;  // env, stdin and limits as for a process; command stays empty
 };
