@@ -19,6 +19,10 @@ struct endpoint {
   uint16_t port = 0;
   friend bool operator==(const endpoint&, const endpoint&) = default;
 };
+/// "127.0.0.1:8080", "[::1]:8080".
+std::string to_string(const endpoint&);
+/// "localhost", 127.0.0.0/8 or ::1, as text: no name is looked up.
+bool is_loopback(std::string_view host);
 
 struct gpu_offer {
   std::string model;  // price-book key
@@ -30,24 +34,24 @@ struct config {
   // serve
   endpoint listen{"127.0.0.1", 8080};
   std::string data_dir = "./data";
-  std::string database;                // empty: SQLite in data_dir
+  std::string database;                     // empty: SQLite in data_dir
   endpoint cluster_listen{"127.0.0.1", 0};  // port 0: a free one, remembered in data_dir
   std::string cluster_cert, cluster_key, cluster_ca;
   bool dev = false;
-  std::string jwt_secret;          // empty: made once and kept in data_dir (mode 0600)
+  std::string jwt_secret;  // empty: made once and kept in data_dir (mode 0600)
   int64_t jwt_minutes = 60;
   int64_t drain_seconds = 30;
-  int64_t in_flight_max = 4096;    // requests; above this 503
-  int64_t commit_delay_us = 0;     // how long the ledger waits for company before a commit, at most 2000
-  int64_t readers = 2;             // read-only database connections
+  int64_t in_flight_max = 4096;  // requests; above this 503
+  int64_t commit_delay_us = 0;   // how long the ledger waits for company before a commit, at most 2000
+  int64_t readers = 2;           // read-only database connections
   int64_t http_threads = 2;
-  int64_t fee_bps = 500;           // platform fee, on top
+  int64_t fee_bps = 500;  // platform fee, on top
 
   // node, and the embedded node of serve
-  int64_t slots = -1;              // -1: number of CPU cores; 0 (serve): no embedded node
-  std::string join;                // node: HOST:PORT of a gateway's cluster door
+  int64_t slots = -1;  // -1: number of CPU cores; 0 (serve): no embedded node
+  std::string join;    // node: HOST:PORT of a gateway's cluster door
   std::string node_key;
-  std::string name;                // empty: host name and pid
+  std::string name;  // empty: host name and pid
   std::string region;
   std::string gpu = "auto";        // auto | none | MODEL:VRAM_MB[xN],...
   std::string price_per_hour;      // empty: the price book's rate
@@ -67,15 +71,20 @@ struct config {
 };
 
 /// One clear line: names the key (flag, variable or TOML key) and the bad value. Exit code 2.
-struct config_error : std::runtime_error { using runtime_error::runtime_error; };
+struct config_error : std::runtime_error {
+  using runtime_error::runtime_error;
+};
+
+enum class option_shape { value, flag, list };  // a list may be given again and again
 
 /// A row of the option table: `listen` is --listen, TROUPE_LISTEN and the TOML key listen.
 struct option {
-  std::string_view name;                     // "cluster-listen"; TOML and environment use '_'
+  std::string_view name;  // "cluster-listen"; TOML and environment use '_'
   std::string_view help;
-  std::string_view commands;                 // which subcommands take it: "serve node"
-  bool secret = false;                       // `config show` prints "***"
-  std::vector<std::string_view> aliases;     // further environment names: PORT, HOST, JWT_SECRET, ...
+  std::string_view commands;  // which subcommands take it: "serve node"; `config` takes all
+  option_shape shape = option_shape::value;
+  bool secret = false;                    // `config show` prints "***"
+  std::vector<std::string_view> aliases;  // further environment names: PORT, HOST, JWT_SECRET, ...
 };
 const std::vector<option>& options();
 

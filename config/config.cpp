@@ -1,0 +1,197 @@
+// From settings to the checked struct, and back to text for `config show`.
+#include "config/config.hpp"
+
+#include <algorithm>
+#include <fstream>
+
+#include "config/layers.hpp"
+#include "config/log.hpp"
+#include "config/option_table.hpp"
+#include "config/text.hpp"
+#include "config/values.hpp"
+
+namespace troupe {
+
+namespace {
+
+template <class... F>
+struct overloaded : F... {
+  using F::operator()...;
+};
+template <class... F>
+overloaded(F...) -> overloaded<F...>;
+
+constexpr std::string_view cluster_tls_needed =
+    "is not loopback, which needs --cluster-cert, --cluster-key and --cluster-ca";
+
+bool has_control_character(std::string_view s) {
+  return std::any_of(s.begin(), s.end(), [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; });
+}
+
+/// Where the value of an option comes from and what it says, for error lines.
+struct origin {
+  const option& about;
+  std::string from;
+
+  config_error bad(std::string_view value, std::string_view why) const { return bad_value(about, from, value, why); }
+};
+
+origin origin_of(const settings& given, std::string_view name) {
+  auto found = given.find(name);
+  return {find_binding(name)->about, found == given.end() ? "--" + std::string{name} : found->second.from};
+}
+
+void fill(config& c, const binding& row, const setting& given) {
+  auto& text = given.values.front();
+  auto bad = [&](std::string_view why) { return bad_value(row.about, given.from, text, why); };
+  std::visit(overloaded{
+                 [&](bool config::*at) {
+                   auto value = parse_bool(text);
+                   if (!value) throw bad("is not true or false");
+                   c.*at = *value;
+                 },
+                 [&](std::string config::*at) {
+                   if (!row.about.secret && has_control_character(text)) throw bad("has a control character");
+                   c.*at = text;
+                 },
+                 [&](endpoint config::*at) {
+                   auto value = parse_endpoint(text);
+                   if (!value) throw bad("is not HOST:PORT");
+                   c.*at = *value;
+                 },
+                 [&](std::vector<std::string> config::*at) { c.*at = given.values; },
+                 [&](const bounded& number) {
+                   auto value = parse_integer(text);
+                   if (!value || *value < number.min || *value > number.max)
+                     throw bad("is not a whole number from " + std::to_string(number.min) + " to " +
+                               std::to_string(number.max));
+                   c.*number.at = *value;
+                 },
+             },
+             row.where);
+}
+
+void check_words(const config& c, const settings& given) {
+  if (!log::parse_level(c.log_level))
+    throw origin_of(given, "log-level").bad(c.log_level, "is not debug, info, warn, error or off");
+  if (!log::parse_form(c.log_format))
+    throw origin_of(given, "log-format").bad(c.log_format, "is not auto, json or human");
+  if (c.data_dir.empty()) throw origin_of(given, "data-dir").bad(c.data_dir, "is not a folder's name");
+  auto is_postgres = c.database.starts_with("postgresql://") || c.database.starts_with("postgres://");
+  if (!c.database.empty() && !is_postgres)
+    throw origin_of(given, "database").bad(c.database, "does not start with postgresql://");
+}
+
+void check_readable(const origin& of, const std::string& path) {
+  std::ifstream file{path};
+  if (!file || file.peek() == std::ifstream::traits_type::eof()) throw of.bad(path, "is not a file that can be read");
+}
+
+void check_certificates(const config& c, const settings& given) {
+  auto some = !c.cluster_cert.empty() || !c.cluster_key.empty() || !c.cluster_ca.empty();
+  if (!some) return;
+  for (auto& [name, path] : {std::pair{"cluster-cert", &c.cluster_cert}, std::pair{"cluster-key", &c.cluster_key},
+                             std::pair{"cluster-ca", &c.cluster_ca}}) {
+    auto of = origin_of(given, name);
+    if (path->empty()) throw of.bad(*path, "is missing: --cluster-cert, --cluster-key and --cluster-ca go together");
+    check_readable(of, *path);
+  }
+}
+
+void check_join(const config& c, const settings& given) {
+  if (c.join.empty()) return;
+  auto of = origin_of(given, "join");
+  auto door = parse_endpoint(c.join);
+  if (!door || door->port == 0) throw of.bad(c.join, "is not HOST:PORT");
+  if (!is_loopback(door->host) && c.cluster_cert.empty()) throw of.bad(c.join, cluster_tls_needed);
+}
+
+void check_doors(const config& c, const settings& given) {
+  check_certificates(c, given);
+  check_join(c, given);
+  if (!is_loopback(c.cluster_listen.host) && c.cluster_cert.empty())
+    throw origin_of(given, "cluster-listen").bad(to_string(c.cluster_listen), cluster_tls_needed);
+  if (c.dev && !is_loopback(c.listen.host))
+    throw origin_of(given, "dev").bad("true", "is refused: --listen " + to_string(c.listen) + " is not loopback");
+}
+
+void parse_labels(config& c, const settings& given) {
+  for (auto& text : c.label) {
+    auto one = parse_label(text);
+    if (!one) throw origin_of(given, "label").bad(text, "is not k=v");
+    auto same_key = [&](const troupe::label& other) { return other.key == one->key; };
+    if (std::any_of(c.labels.begin(), c.labels.end(), same_key))
+      throw origin_of(given, "label").bad(text, "names a key that has a value already");
+    c.labels.push_back(*one);
+  }
+  std::sort(c.labels.begin(), c.labels.end());
+}
+
+void parse_models(config& c, const settings& given) {
+  for (auto& text : c.model) {
+    auto one = parse_model(text);
+    if (!one) throw origin_of(given, "model").bad(text, "is not NAME=URL with http:// or https://");
+    if (!c.models.insert(*one).second)
+      throw origin_of(given, "model").bad(text, "names a model that has an address already");
+  }
+}
+
+/// Fills the parsed forms of what a node offers.
+void parse_offers(config& c, const settings& given) {
+  auto gpus = parse_gpus(c.gpu);
+  if (!gpus) throw origin_of(given, "gpu").bad(c.gpu, "is not auto, none or MODEL:VRAM_MB[xN],...");
+  c.gpus = *gpus;
+  parse_labels(c, given);
+  parse_models(c, given);
+  if (c.price_per_hour.empty()) return;
+  c.rate_per_hour = parse_amount(c.price_per_hour);
+  if (!c.rate_per_hour)
+    throw origin_of(given, "price-per-hour").bad(c.price_per_hour, "is not a decimal with at most 9 places");
+}
+
+config build(const settings& given) {
+  config c;
+  for (auto& [name, value] : given)
+    if (!value.values.empty()) fill(c, *find_binding(name), value);
+  check_words(c, given);
+  check_doors(c, given);
+  parse_offers(c, given);
+  return c;
+}
+
+std::string shown_list(const std::vector<std::string>& values) {
+  std::string out = "[";
+  for (auto& value : values) out += (out.size() > 1 ? ", " : "") + in_quotes(value);
+  return out + "]";
+}
+
+std::string shown(const config& c, const target& where) {
+  return std::visit(overloaded{
+                        [&](bool config::*at) { return std::string{c.*at ? "true" : "false"}; },
+                        [&](std::string config::*at) { return in_quotes(c.*at); },
+                        [&](endpoint config::*at) { return in_quotes(to_string(c.*at)); },
+                        [&](std::vector<std::string> config::*at) { return shown_list(c.*at); },
+                        [&](const bounded& number) { return std::to_string(c.*number.at); },
+                    },
+                    where);
+}
+
+}  // namespace
+
+config load_config(const sources& from) { return build(gather(from)); }
+
+std::string show_config(const sources& from) {
+  auto given = gather(from);
+  auto c = build(given);
+  std::string out;
+  for (auto& row : bindings()) {
+    auto value = shown(c, row.where);
+    if (row.about.secret && value != "\"\"") value = "\"***\"";
+    auto found = given.find(row.about.name);
+    out += toml_key(row.about.name) + " = " + value + "  # " + (found == given.end() ? "default" : found->second.from);
+    out += '\n';
+  }
+  return out;
+}
+
+}  // namespace troupe

@@ -1,0 +1,105 @@
+// The option table: every flag, variable and TOML key there is.
+#include <algorithm>
+
+#include "config/option_table.hpp"
+
+namespace troupe {
+
+namespace {
+
+constexpr auto list = option_shape::list;
+
+option plain(std::string_view name, std::string_view commands, std::string_view help,
+             std::vector<std::string_view> aliases = {}) {
+  return {name, help, commands, option_shape::value, false, std::move(aliases)};
+}
+
+option shaped(std::string_view name, option_shape shape, std::string_view commands, std::string_view help) {
+  return {name, help, commands, shape, false, {}};
+}
+
+option secret(std::string_view name, std::string_view commands, std::string_view help,
+              std::vector<std::string_view> aliases = {}) {
+  return {name, help, commands, option_shape::value, true, std::move(aliases)};
+}
+
+std::vector<binding> make_bindings() {
+  using c = config;
+  constexpr int64_t year_minutes = 366 * 24 * 60;
+  return {
+      {plain("listen", "serve", "HOST:PORT of the REST and WebSocket door", {"HOST", "PORT"}), &c::listen},
+      {plain("data-dir", "serve node ledger", "folder of all that is kept"), &c::data_dir},
+      {secret("database", "serve ledger", "postgresql:// address; empty: SQLite in the data folder", {"DATABASE_URL"}),
+       &c::database},
+      {plain("cluster-listen", "serve", "HOST:PORT that nodes join; port 0: a free one"), &c::cluster_listen},
+      {plain("cluster-cert", "serve node", "PEM certificate for the cluster's TLS"), &c::cluster_cert},
+      {plain("cluster-key", "serve node", "PEM key for the cluster's TLS"), &c::cluster_key},
+      {plain("cluster-ca", "serve node", "PEM certificates that the cluster trusts"), &c::cluster_ca},
+      {shaped("dev", option_shape::flag, "serve", "demo users and a faucet; on loopback only"), &c::dev},
+      {secret("jwt-secret", "serve", "key of session tokens; empty: made once and kept in the data folder",
+              {"JWT_SECRET", "JWT_SECRET_KEY", "SECRET_KEY"}),
+       &c::jwt_secret},
+      {plain("jwt-minutes", "serve", "life of a session token", {"ACCESS_TOKEN_EXPIRE_MINUTES"}),
+       bounded{&c::jwt_minutes, 1, year_minutes}},
+      {plain("drain-seconds", "serve", "patience with requests in flight at shutdown"),
+       bounded{&c::drain_seconds, 0, 3600}},
+      {plain("in-flight-max", "serve", "requests at a time; above this 503"), bounded{&c::in_flight_max, 1, 1'000'000}},
+      {plain("commit-delay-us", "serve", "how long the ledger waits for company before a commit"),
+       bounded{&c::commit_delay_us, 0, 2000}},
+      {plain("readers", "serve", "read-only database connections"), bounded{&c::readers, 1, 64}},
+      {plain("http-threads", "serve", "threads of the REST and WebSocket door"), bounded{&c::http_threads, 1, 256}},
+      {plain("fee-bps", "serve", "platform fee in 1/100 of a percent, on top of the price"),
+       bounded{&c::fee_bps, 0, 10'000}},
+      {plain("slots", "serve node", "jobs at a time; -1: number of CPU cores, 0 (serve): no node in the gateway"),
+       bounded{&c::slots, -1, 100'000}},
+      {plain("join", "node", "HOST:PORT of a gateway's cluster door"), &c::join},
+      {secret("node-key", "serve node", "the key a node shows to join"), &c::node_key},
+      {plain("name", "serve node", "name of the node; empty: host name and pid"), &c::name},
+      {plain("region", "serve node", "where the node is, for jobs that ask"), &c::region},
+      {plain("gpu", "serve node", "auto, none or MODEL:VRAM_MB[xN],..."), &c::gpu},
+      {plain("price-per-hour", "serve node", "the node's rate as a decimal; empty: the price book's"),
+       &c::price_per_hour},
+      {shaped("label", list, "serve node", "k=v that jobs can ask for; may be repeated"), &c::label},
+      {shaped("model", list, "serve node", "NAME=URL of an OpenAI-compatible server; may be repeated"), &c::model},
+      {plain("config", "serve node ledger", "TOML file with any of these"), &c::config_file},
+      {plain("log-level", "serve node ledger", "debug, info, warn, error or off", {"LOG_LEVEL"}), &c::log_level},
+      {plain("log-format", "serve node ledger", "auto, json or human", {"LOG_FORMAT"}), &c::log_format},
+  };
+}
+
+}  // namespace
+
+const std::vector<binding>& bindings() {
+  static const auto table = make_bindings();
+  return table;
+}
+
+const std::vector<option>& options() {
+  static const auto table = [] {
+    std::vector<option> rows;
+    for (auto& row : bindings()) rows.push_back(row.about);
+    return rows;
+  }();
+  return table;
+}
+
+const binding* find_binding(std::string_view name) {
+  for (auto& row : bindings())
+    if (row.about.name == name) return &row;
+  return nullptr;
+}
+
+std::string toml_key(std::string_view name) {
+  std::string key{name};
+  std::replace(key.begin(), key.end(), '-', '_');
+  return key;
+}
+
+std::string variable_name(std::string_view name) {
+  auto key = toml_key(name);
+  for (auto& c : key)
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+  return "TROUPE_" + key;
+}
+
+}  // namespace troupe
