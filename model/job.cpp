@@ -140,8 +140,19 @@ step on(const job& j, const progress& p, time_ms, int32_t) {  // (6)
   return s;
 }
 
+/// A report whose start was never heard of is a start, too: it counts for the budget.
+job begun(job j) {
+  if (j.started_ms != 0) return j;
+  j.attempts += 1;
+  j.deliveries = 0;
+  j.started_ms = j.leased_ms;
+  return j;
+}
+
+/// REQUIRES: j has begun, and its newest grant is the one that reports.
 step finish_granted(const job& j, const run_report& r, int64_t ran_ms, time_ms now, int32_t jitter_ppm) {
-  auto paid = price_of(j, ran_ms, r.prompt_tokens, r.completion_tokens);
+  // What a node counts is not to be trusted: a negative number would be a bug further down.
+  auto paid = price_of(j, ran_ms, std::max<int64_t>(0, r.prompt_tokens), std::max<int64_t>(0, r.completion_tokens));
   switch (r.outcome) {
     case run_outcome::succeeded: {  // (7, 8): also for a job that was being cancelled; the work is done
       auto s = end(j, job_state::succeeded, "completed", paid, now);
@@ -178,14 +189,10 @@ step on(const job& j, const finish& f, time_ms now, int32_t jitter_ppm) {
   if (is_stale(j, f.epoch)) return refuse(errc::stale);
   auto ran_ms = paid_ms(j, f.report.ran_ms, now);
   auto late = j.state == job_state::retry_wait || j.state == job_state::queued;  // (7b) nobody was re-granted
-  if (late && (f.report.outcome != run_outcome::succeeded || j.started_ms == 0)) return refuse(errc::stale);
+  if (late && (f.report.outcome != run_outcome::succeeded || j.lease_epoch == 0)) return refuse(errc::stale);
   if (!late && !is_granted(j.state)) return refuse(errc::stale);
-  auto s = finish_granted(j, f.report, ran_ms, now, jitter_ppm);
+  auto s = finish_granted(begun(j), f.report, ran_ms, now, jitter_ppm);
   s.attempt_ran_ms = ran_ms;
-  if (j.state == job_state::leased && s.next.attempts == j.attempts) {  // the start was never heard of
-    s.next.attempts += 1;
-    s.next.started_ms = j.leased_ms;
-  }
   return s;
 }
 
