@@ -1,7 +1,8 @@
-// The sockets: an HTTP/1.1 and WebSocket server on Beast. Knows bytes, limits and time-outs; knows no route and no actor.
+// The sockets: an HTTP/1.1 and WebSocket server on Beast. Knows bytes, limits, time-outs; no route and no actor.
 #pragma once
 
-#include <atomic>
+#include "model/limits.hpp"
+
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -57,12 +58,13 @@ struct upgrade_answer {
   std::function<socket_events(std::shared_ptr<web_socket>)> opened;
 };
 
+/// Called on the threads of the server; they must not block. One that throws ends the process.
 struct server_handlers {
   /// The body bound for this target, asked once the header is read.
   std::function<size_t(const std::string& method, const std::string& path)> body_bytes_max;
   std::function<void(http_request, respond_fn)> request;
   std::function<void(http_request, std::function<void(upgrade_answer)>)> upgrade;
-  /// The body of an error that the server itself must answer (400, 408, 413, 431, 503).
+  /// The body of an error that the server itself must answer (400, 408, 413, 414, 417, 426, 431, 503, 504).
   std::function<http_reply(int status, std::string_view code, std::string_view message, const std::string& request_id)>
       refuse;
 };
@@ -73,6 +75,12 @@ struct server_options {
   int threads = 2;
   size_t in_flight_max = 4096;
   size_t connections_max = 16384;
+  int header_ms = limits::header_ms;   // from its first byte until the header is complete, else 408
+  int body_ms = limits::body_ms;       // without progress of a body (408) or of a reply (closed)
+  int idle_ms = limits::idle_ms;       // between requests, then closed silently
+  int answer_ms = 150'000;             // for the handler, else 504: completions may take long
+  int socket_ping_ms = 20'000;         // a WebSocket is pinged this often
+  int socket_idle_ms = limits::idle_ms;  // and closed when nothing, not even a pong, came for so long
 };
 
 /// Throws std::runtime_error when it cannot listen. Owns its threads.

@@ -1,0 +1,212 @@
+// Reading: bytes into requests, and what is refused on the way. Answering is in connection_answer.cpp.
+#include "http/connection.hpp"
+
+#include "http/server_reply.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+
+namespace troupe {
+namespace {
+
+constexpr size_t read_bytes_min = 1024;
+constexpr size_t buffer_bytes_min = 4096;
+constexpr size_t body_read_bytes_max = 64 * 1024;
+constexpr size_t idle_buffer_bytes_max = 16 * 1024;
+
+}  // namespace
+
+boost::asio::mutable_buffer input_buffer::prepare(size_t room) {
+  if (begin_ == end_) begin_ = end_ = pinned_end_;
+  if (bytes_.size() - end_ < room && begin_ > pinned_end_) {
+    std::memmove(bytes_.data() + pinned_end_, bytes_.data() + begin_, end_ - begin_);
+    end_ -= begin_ - pinned_end_;
+    begin_ = pinned_end_;
+  }
+  if (bytes_.size() - end_ < room) bytes_.resize(end_ + std::max(room, buffer_bytes_min));
+  return {bytes_.data() + end_, bytes_.size() - end_};
+}
+
+void input_buffer::pin(size_t n) {
+  pinned_begin_ = begin_;
+  pinned_end_ = begin_ += n;
+}
+
+void input_buffer::unpin() {
+  pinned_begin_ = pinned_end_ = 0;
+  if (begin_ != end_) return;
+  begin_ = end_ = 0;
+  if (bytes_.size() > idle_buffer_bytes_max) bytes_ = {};
+}
+
+connection::connection(std::shared_ptr<server_core> core, tcp_socket socket)
+    : core_(std::move(core)), socket_(std::move(socket)), executor_(socket_.get_executor()) {}
+
+void connection::start() {
+  error_code error;
+  auto peer = socket_.remote_endpoint(error);
+  if (!error) remote_ip_ = peer.address().to_string();
+  if (!error) socket_.set_option(boost::asio::ip::tcp::no_delay(true), error);
+  if (!error) socket_.non_blocking(true, error);
+  if (error || core_->draining) return close();
+  allow(core_->options.idle_ms);
+  read();
+}
+
+void connection::read() {
+  assert(!reading_);
+  reading_ = true;
+  auto body_bytes = static_cast<size_t>(std::min<uint64_t>(body_.left(), body_read_bytes_max));
+  auto room = phase_ == phase::body ? std::max(body_bytes, read_bytes_min) : read_bytes_min;
+  socket_.async_read_some(in_.prepare(room), [self = shared_from_this()](error_code error, size_t bytes) {
+    self->on_read(error, bytes);
+  });
+}
+
+void connection::on_read(error_code error, size_t bytes) {
+  reading_ = false;
+  switch (phase_) {
+    case phase::closed:
+    case phase::answering:
+    case phase::writing:  // a time-out was quicker: the reply ends this connection
+      return;
+    case phase::lingering:
+      return error ? close() : read();
+    case phase::idle:
+    case phase::head:
+    case phase::body:
+      if (error) return close();
+      in_.commit(bytes);
+      return advance();
+  }
+}
+
+void connection::advance() {
+  if (phase_ == phase::body) {
+    allow(core_->options.body_ms);
+    return advance_body();
+  }
+  advance_head();
+}
+
+void connection::advance_head() {
+  refusal why;
+  auto head_bytes = finder_.find(in_.unread(), why);
+  if (why) return refuse(why);
+  if (head_bytes > 0) return begin_request(head_bytes);
+  if (phase_ == phase::idle) {
+    phase_ = phase::head;  // its time runs from the first byte and is not renewed
+    allow(core_->options.header_ms);
+  }
+  read();
+}
+
+void connection::begin_request(size_t head_bytes) {
+  request_head head;
+  auto why = parse_head(in_.unread().substr(0, head_bytes), head);
+  request_id_ = good_request_id(head.request_id) ? std::string(head.request_id) : make_request_id();
+  http_1_0_ = head.http_1_0;
+  head_only_ = head.method == "HEAD";
+  keep_alive_ = head.keep_alive;
+  if (!why) why = take_head(head);
+  if (why) return refuse(why);
+  body_.start(head, core_->handlers.body_bytes_max(request_.method, request_.path));
+  in_.pin(head_bytes);
+  phase_ = phase::body;
+  if (body_.done()) return hand_over();
+  bool waits = head.expects_continue && in_.unread().empty();
+  if (auto too_large = body_.check_length()) return refuse(too_large);
+  allow(core_->options.body_ms);
+  if (waits) say_continue();
+  if (phase_ == phase::body) advance_body();
+}
+
+refusal connection::take_head(const request_head& head) {
+  auto question = head.target.find('?');
+  auto raw_path = head.target.substr(0, question);
+  bool whole_server = head.target == "*" && head.method == "OPTIONS";
+  if (whole_server) request_.path = "*";
+  else if (!decode_path(raw_path, request_.path)) return {400, "bad_request", "bad path in the request target"};
+  request_.query = question == head.target.npos ? std::string_view{} : head.target.substr(question + 1);
+  request_.method = head.method;
+  request_.target = head.target;
+  request_.request_id = request_id_;
+  request_.remote_ip = remote_ip_;
+  request_.authorization = head.authorization;
+  request_.api_key = head.api_key;
+  request_.idempotency_key = head.idempotency_key;
+  request_.content_type = head.content_type;
+  request_.error_dialect = head.error_dialect;
+  upgrade_ = head.method == "GET" && has_word(head.upgrade, "websocket");
+  if (upgrade_ && (!head.upgrade_wanted || head.http_1_0 || head.chunked || head.length > 0)) {
+    return {400, "bad_request", "bad WebSocket upgrade"};
+  }
+  return {};
+}
+
+void connection::say_continue() {
+  static constexpr std::string_view text = "HTTP/1.1 100 Continue\r\n\r\n";
+  error_code error;
+  auto sent = socket_.write_some(boost::asio::buffer(text.data(), text.size()), error);
+  if (error || sent < text.size()) close();  // no room for 25 bytes: this client does not read
+}
+
+void connection::advance_body() {
+  refusal why;
+  in_.consume(body_.take(in_.unread(), request_.body, why));
+  if (why) return refuse(why);
+  if (!body_.done()) return read();
+  hand_over();
+}
+
+// The header bytes stay pinned until the answer, so a look-up needs no copy of them.
+http_request connection::take_request() {
+  request_.header = [this](std::string_view wanted) -> std::string {
+    auto head = in_.pinned();
+    std::string_view name, value;
+    for (auto at = head.find("\r\n") + 2; next_field(head, at, name, value);) {
+      if (same_word(name, wanted)) return std::string(value);
+    }
+    return {};
+  };
+  return std::exchange(request_, {});
+}
+
+void connection::on_deadline() {
+  if (!overdue(steady_now_ms())) return;  // progress came between the look and now
+  switch (phase_) {
+    case phase::head:
+      return refuse({408, "request_timeout", "the request header took too long"});
+    case phase::body:
+      return refuse({408, "request_timeout", "the request body took too long"});
+    case phase::answering:
+      end_answer();
+      linger_ = false;  // all was read; and the handler may still look at the header bytes
+      return refuse({504, "gateway_timeout", "the answer took too long"});
+    case phase::idle:
+    case phase::writing:
+    case phase::lingering:
+      return close();
+    case phase::closed:
+      return;
+  }
+}
+
+void connection::check_deadline() {
+  boost::asio::post(executor_, [self = shared_from_this()] { self->on_deadline(); });
+}
+
+void connection::drain() {
+  boost::asio::post(executor_, [self = shared_from_this()] {
+    if (self->phase_ == phase::idle) self->close();  // any other phase ends with Connection: close
+  });
+}
+
+void connection::abort() {
+  boost::asio::post(executor_, [self = shared_from_this()] { self->close(); });
+}
+
+}  // namespace troupe

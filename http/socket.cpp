@@ -1,0 +1,272 @@
+// The WebSocket session: one read, one write and one ping at a time, and an end that is told exactly once.
+#include "http/socket.hpp"
+
+#include <boost/asio/post.hpp>
+#include <boost/beast/core/buffers_to_string.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/websocket/rfc6455.hpp>
+#include <boost/beast/websocket/stream.hpp>
+
+#include <cassert>
+#include <optional>
+
+namespace troupe {
+namespace {
+
+namespace beast = boost::beast;
+namespace websocket = beast::websocket;
+using error_code = boost::system::error_code;
+
+constexpr size_t message_bytes_max = 64 * 1024;
+constexpr size_t queue_bytes_max = 1024 * 1024;
+constexpr size_t queue_frames_max = 1024;
+constexpr size_t reason_bytes_max = 123;
+constexpr int close_ms = 5'000;  // for a closing handshake, and for what was queued before it
+using opened_fn = std::function<socket_events(std::shared_ptr<web_socket>)>;
+
+class socket_session final : public session, public web_socket, public std::enable_shared_from_this<socket_session> {
+ public:
+  socket_session(std::shared_ptr<server_core> core, tcp_socket socket, opened_fn opened)
+      : core_(std::move(core)), executor_(socket.get_executor()), opened_(std::move(opened)) {
+    stream_.emplace(std::move(socket));
+  }
+
+  void start(handshake_request, std::string request_id);
+
+  bool send(std::string frame) override;
+  size_t queued_bytes() const override;
+  void close(uint16_t code, std::string reason) override;
+
+  void check_deadline() override;
+  void drain() override { close(websocket::close_code::going_away, "the server is stopping"); }
+  void abort() override;
+
+ private:
+  void set_options(std::string request_id);
+  void on_accept(error_code);
+  void read();
+  void on_read(error_code);
+  void write();
+  void on_written(error_code);
+  void ping();
+  void begin_close(uint16_t code, std::string reason);
+  void say_close();
+  template <class Work> bool post(Work);
+  void cut();
+  bool still_open(error_code);
+  void finish();
+
+  const std::shared_ptr<server_core> core_;
+  const executor_type executor_;
+
+  // On the strand only.
+  std::optional<websocket::stream<tcp_socket, false>> stream_;
+  opened_fn opened_;
+  socket_events events_;
+  beast::flat_buffer in_;
+  handshake_request handshake_;
+  websocket::close_reason reason_;
+  int pending_ = 0;  // operations under way; the stream must outlive them
+  bool open_ = false, closing_ = false, broken_ = false, pinging_ = false, writing_ = false;
+
+  mutable std::mutex mutex_;  // for what follows
+  std::deque<std::string> queue_;  // its front is being written
+  size_t queue_bytes_ = 0;
+  bool shut_ = false;    // takes no more frames
+  bool finished_ = false;  // nothing may be posted any more: nobody would take it out
+};
+
+void socket_session::set_options(std::string request_id) {
+  websocket::stream_base::timeout limits;
+  limits.handshake_timeout = std::chrono::milliseconds(core_->options.header_ms);
+  limits.idle_timeout = std::chrono::milliseconds(core_->options.socket_idle_ms);
+  limits.keep_alive_pings = false;  // ours come more often than at half of that
+  stream_->set_option(limits);
+  stream_->set_option(websocket::stream_base::decorator([id = std::move(request_id)](websocket::response_type& reply) {
+    reply.set(beast::http::field::server, "troupe");
+    reply.set("X-Request-ID", id);
+  }));
+  stream_->read_message_max(message_bytes_max);
+  stream_->auto_fragment(false);
+  stream_->text(true);
+}
+
+void socket_session::start(handshake_request request, std::string request_id) {
+  set_options(std::move(request_id));
+  handshake_ = std::move(request);
+  ++pending_;
+  stream_->async_accept(handshake_, [self = shared_from_this()](error_code error) { self->on_accept(error); });
+  if (core_->draining) drain();
+}
+
+void socket_session::on_accept(error_code error) {
+  handshake_ = {};
+  if (!still_open(error)) return;
+  open_ = true;
+  if (closing_) say_close();
+  else {
+    allow(core_->options.socket_ping_ms);
+    events_ = std::exchange(opened_, {})(shared_from_this());
+  }
+  read();
+}
+
+void socket_session::read() {
+  ++pending_;
+  stream_->async_read(in_, [self = shared_from_this()](error_code error, size_t) { self->on_read(error); });
+}
+
+void socket_session::on_read(error_code error) {
+  if (!still_open(error)) return;
+  if (!stream_->got_text()) begin_close(websocket::close_code::unknown_data, "only text is spoken here");
+  else if (!closing_ && events_.message) events_.message(beast::buffers_to_string(in_.data()));
+  in_.consume(in_.size());
+  if (in_.capacity() > 4096) in_.shrink_to_fit();  // thousands of sockets are idle
+  read();
+}
+
+bool socket_session::send(std::string frame) {
+  std::lock_guard lock(mutex_);
+  if (shut_) return false;
+  // A frame over the bound may go alone, or its sender would wait for ever.
+  bool full = queue_.size() >= queue_frames_max || queue_bytes_ + frame.size() > queue_bytes_max;
+  if (full && !queue_.empty()) return false;
+  queue_bytes_ += frame.size();
+  queue_.push_back(std::move(frame));
+  if (queue_.size() == 1) boost::asio::post(executor_, [self = shared_from_this()] { self->write(); });
+  return true;
+}
+
+size_t socket_session::queued_bytes() const {
+  std::lock_guard lock(mutex_);
+  return queue_bytes_;
+}
+
+void socket_session::write() {
+  if (broken_ || writing_) return;
+  std::unique_lock lock(mutex_);
+  if (queue_.empty()) return;
+  const auto& frame = queue_.front();  // stays where it is while others are queued behind it
+  lock.unlock();
+  writing_ = true;
+  ++pending_;
+  stream_->async_write(boost::asio::buffer(frame),
+                       [self = shared_from_this()](error_code error, size_t) { self->on_written(error); });
+}
+
+void socket_session::on_written(error_code error) {
+  writing_ = false;
+  if (!still_open(error)) return;
+  bool empty;
+  {
+    std::lock_guard lock(mutex_);
+    queue_bytes_ -= queue_.front().size();
+    queue_.pop_front();
+    empty = queue_.empty();
+  }
+  if (!empty) write();
+  else if (closing_) say_close();
+  else if (events_.drained) events_.drained();
+}
+
+void socket_session::ping() {
+  allow(core_->options.socket_ping_ms);
+  if (std::exchange(pinging_, true)) return;
+  ++pending_;
+  stream_->async_ping({}, [self = shared_from_this()](error_code error) {
+    self->pinging_ = false;
+    self->still_open(error);
+  });
+}
+
+template <class Work>
+bool socket_session::post(Work work) {
+  std::lock_guard lock(mutex_);
+  if (finished_) return false;
+  boost::asio::post(executor_, std::move(work));
+  return true;
+}
+
+void socket_session::close(uint16_t code, std::string reason) {
+  {
+    std::lock_guard lock(mutex_);
+    shut_ = true;
+  }
+  post([self = shared_from_this(), code, reason = std::move(reason)] { self->begin_close(code, reason); });
+}
+
+void socket_session::begin_close(uint16_t code, std::string reason) {
+  if (broken_ || closing_) return;
+  closing_ = true;
+  reason.resize(std::min(reason.size(), reason_bytes_max));
+  reason_.code = static_cast<websocket::close_code>(code);
+  reason_.reason = beast::string_view(reason);
+  allow(close_ms);
+  bool empty;
+  {
+    std::lock_guard lock(mutex_);
+    shut_ = true;
+    empty = queue_.empty();
+  }
+  if (open_ && empty) say_close();  // else after the handshake, or after the last frame
+}
+
+void socket_session::say_close() {
+  ++pending_;
+  stream_->async_close(reason_, [self = shared_from_this()](error_code error) { self->still_open(error); });
+}
+
+void socket_session::check_deadline() {
+  post([self = shared_from_this()] {
+    if (self->broken_ || !self->overdue(steady_now_ms())) return;
+    if (self->closing_) self->cut();
+    else self->ping();
+  });
+}
+
+void socket_session::abort() {
+  post([self = shared_from_this()] { self->cut(); });
+}
+
+/// Ends what is under way with an error; still_open() sees to the rest.
+void socket_session::cut() {
+  error_code ignored;  // nothing can be done about a failing close
+  if (stream_) stream_->next_layer().close(ignored);
+}
+
+/// Every operation ends here. The session is over when the last one has ended after an error.
+bool socket_session::still_open(error_code error) {
+  assert(pending_ > 0);
+  --pending_;
+  if (error && !broken_) {
+    broken_ = true;
+    cut();
+  }
+  if (broken_ && pending_ == 0) finish();
+  return !broken_;
+}
+
+void socket_session::finish() {
+  {
+    std::lock_guard lock(mutex_);
+    shut_ = finished_ = true;
+    queue_.clear();
+    queue_bytes_ = 0;
+  }
+  stream_.reset();
+  opened_ = {};
+  auto events = std::exchange(events_, {});  // they may hold this socket, and it holds them
+  if (events.closed) events.closed();
+  core_->remove(this);
+}
+
+}  // namespace
+
+void open_socket(std::shared_ptr<server_core> core, tcp_socket socket, handshake_request request,
+                 std::string request_id, std::function<socket_events(std::shared_ptr<web_socket>)> opened) {
+  auto one = std::make_shared<socket_session>(core, std::move(socket), std::move(opened));
+  core->add(one);
+  one->start(std::move(request), std::move(request_id));
+}
+
+}  // namespace troupe
