@@ -1,0 +1,67 @@
+// Runs a command: environment and folder, start, supervision, artifacts.
+#include <string>
+
+#include "config/config.hpp"
+#include "config/world.hpp"
+#include "executors/child.hpp"
+#include "executors/clean_text.hpp"
+#include "executors/program.hpp"
+#include "executors/supervisor.hpp"
+
+namespace troupe {
+namespace {
+
+constexpr auto usual_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+constexpr int missing_program_exit = 127;  // as shells say it
+constexpr size_t message_bytes_max = 1024;
+
+/// Of the server's environment only the PATH, which says where this node's programs are.
+std::map<std::string, std::string> environment_for(const attempt_context& context, const work_folder& folder,
+                                                   const process_params& params) {
+  auto of_node = process_environment();
+  auto path = of_node.find("PATH");
+  std::map<std::string, std::string> all{{"PATH", path == of_node.end() ? usual_path : path->second},
+                                         {"HOME", folder.path()},
+                                         {"TMPDIR", folder.temporary()},
+                                         {"LANG", "C.UTF-8"}};
+  for (auto& [name, value] : params.env) all[name] = value;
+  all["TROUPE_JOB_ID"] = context.request.job_id;
+  all["TROUPE_ATTEMPT"] = std::to_string(context.request.epoch);
+  all["TROUPE_ARTIFACTS"] = folder.artifacts();
+  return all;
+}
+
+run_report explain(const launch_error& error) {
+  auto text = clean(error.text, message_bytes_max).text;
+  if (!error.program_missing) return node_fault_report("node_error", text);
+  auto report = failed_report("not_found", text);
+  report.exit_code = missing_program_exit;
+  return report;
+}
+
+}  // namespace
+
+run_report run_program(const attempt_context& context, work_folder& folder, const process_params& params) {
+  launch what{params.command, environment_for(context, folder, params), folder.path(), !params.stdin_text.empty(),
+              params.cpu_seconds};
+  child program;
+  auto started_ms = steady_ms();
+  if (auto error = program.start(what)) return explain(*error);
+  auto report = supervisor(context, params, program, started_ms).run();
+  report.artifacts = folder.keep_artifacts();
+  return report;
+}
+
+std::optional<run_report> open_folder(const attempt_context& context, work_folder& folder) {
+  auto problem = folder.open(context.environment.work_root, context.request.job_id, context.request.epoch);
+  if (!problem) return {};
+  return node_fault_report("node_error", *problem);
+}
+
+run_report run_process(const attempt_context& context, const process_params& params) {
+  work_folder folder;
+  if (auto trouble = open_folder(context, folder)) return *trouble;
+  return run_program(context, folder, params);
+}
+
+}  // namespace troupe
