@@ -28,7 +28,8 @@ std::string shortfall(const json& body) {
 }
 
 std::string advice(const server& to, const answer& got) {
-  if (got.status == 401) return to.api_key.empty() ? "; set TROUPE_API_KEY or give --api-key" : "; is the API key right?";
+  if (got.status == 401)
+    return to.api_key.empty() ? "; set TROUPE_API_KEY or give --api-key" : "; is the API key right?";
   auto seconds = plain(got.retry_after);
   if ((got.status == 429 || got.status == 503) && !seconds.empty()) return "; try again in " + seconds + " s";
   return {};

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <memory>
 
 #include "client/api.hpp"
 #include "client/client.hpp"
@@ -26,6 +27,23 @@ std::string value_or(const std::map<std::string, std::string>& from, const std::
 void print(world& w, const command& cmd, const json_answer& got, const std::string& text) {
   if (cmd.json) print_raw(w.io, got.text);
   else w.io.out << text << std::flush;
+}
+
+/// Shows what kind of value an option wants, without the checks that CLI11 would append.
+class help_form : public CLI::Formatter {
+ public:
+  help_form() { column_width(27); }
+  std::string make_option_opts(const CLI::Option* option) const override {
+    auto type = option->get_type_name();
+    return type.empty() ? "" : " " + type.substr(0, type.find(':'));
+  }
+};
+
+/// CLI11 ends a group with one empty line and begins the next with another.
+std::string single_spaced(std::string text) {
+  for (size_t at; (at = text.find("\n\n\n")) != std::string::npos;) text.erase(at, 1);
+  while (text.ends_with("\n\n")) text.pop_back();
+  return text;
 }
 
 struct entry {
@@ -59,23 +77,23 @@ size_t terminal_columns() {
 }  // namespace
 
 command::command(const world& w, std::string name, const std::string& help, const std::string& footer)
-    : app(help, std::move(name)),
+    : app(help + "\n", std::move(name)),
       url_(value_or(w.environment, "TROUPE_URL", default_url)),
       api_key_(value_or(w.environment, "TROUPE_API_KEY", "")) {
+  app.footer(footer.empty() ? "" : "\n" + footer);
+  app.formatter(std::make_shared<help_form>());
+}
+
+bool command::parse(arguments args, console& io) {
   auto group = "Server";
   app.add_option("--url", url_, "The server (default TROUPE_URL, or " + std::string(default_url) + ")")->group(group);
   app.add_option("--api-key", api_key_, "Who asks (default TROUPE_API_KEY)")->type_name("KEY")->group(group);
   app.add_flag("--json", json, "Print the server's JSON unchanged")->group(group);
-  app.footer(footer.empty() ? "" : "\n" + footer);
-  app.get_formatter()->column_width(32);
-}
-
-bool command::parse(arguments args, console& io) {
   std::reverse(args.begin(), args.end());  // as CLI11 wants it
   try {
     app.parse(args);
   } catch (const CLI::CallForHelp&) {
-    io.out << app.help() << std::flush;
+    io.out << single_spaced(app.help()) << std::flush;
     return false;
   } catch (const CLI::ParseError& e) {
     throw bad_usage(std::string(e.what()) + " (see " + app.get_name() + " --help)");
@@ -109,7 +127,7 @@ int jobs(world& w, const arguments& args) {
   int limit = 20;
   command cmd(w, "troupe jobs", "Lists your jobs, newest first, or shows one with its output.");
   auto one = cmd.app.add_option("JOB", id, "Show this one")->type_name("");
-  cmd.app.add_option("--status", status, "Only these: queued, processing, completed, failed, cancelled")
+  cmd.app.add_option("--status", status, "Only these: queued, processing, completed, failed or cancelled")
       ->type_name("WORD")->excludes(one);
   add_limit(cmd, limit);
   if (!cmd.parse(args, w.io)) return 0;
@@ -128,10 +146,16 @@ int wallet(world& w, const arguments& args) {
   if (!cmd.parse(args, w.io)) return 0;
   auto to = cmd.to();
   auto account = call(to, {"GET", "/api/v1/account"});
-  if (cmd.json && !transactions) return print_raw(w.io, account.text), 0;
+  if (cmd.json && !transactions) {
+    print_raw(w.io, account.text);
+    return 0;
+  }
   auto user = percent_encode(first_text(account.value, {"id", "user_id"}));
   auto purse = call(to, {"GET", "/api/v1/billing/user/" + user + "/wallet"});
-  if (!transactions) return w.io.out << wallet_text(account.value, purse.value) << std::flush, 0;
+  if (!transactions) {
+    w.io.out << wallet_text(account.value, purse.value) << std::flush;
+    return 0;
+  }
   auto id = percent_encode(first_text(purse.value, {"id", "wallet_id"}));
   auto got = call(to, {"GET", "/api/v1/billing/wallet/" + id + "/transactions" + page_query(limit)});
   print(w, cmd, got, transactions_table(got.value));
@@ -149,11 +173,12 @@ int nodes(world& w, const arguments& args) {
 int run(const arguments& args, world& w) {
   auto name = args.empty() ? std::string() : args[0];
   auto chosen = find_entry(name);
-  auto prefix = "troupe " + plain(name) + ": ";
   if (!chosen) {
-    w.io.err << prefix << "no such command: submit, watch, cancel, jobs, wallet or nodes" << std::endl;
+    w.io.err << "troupe: no command \"" << plain(name) << "\": submit, watch, cancel, jobs, wallet or nodes\n"
+             << std::flush;
     return 2;
   }
+  auto prefix = "troupe " + name + ": ";
   try {
     return chosen->run(w, arguments(args.begin() + 1, args.end()));
   } catch (const bad_usage& e) {

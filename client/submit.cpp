@@ -26,7 +26,7 @@ void add_what(CLI::App& app, job_flags& f) {
   auto group = "What to run";
   app.add_option("--type", f.type, "process, script, inference, docker, training or noop")->group(group);
   app.add_option("--command", f.command, "Program and arguments; those with dashes go after --")
-      ->type_name("CMD ARGS")->group(group);
+      ->type_name("CMD ARGS...")->group(group);
   app.add_option("--file", f.script_file, "Script to run (\"-\": standard input)")->type_name("FILE")->group(group);
   app.add_option("--interpreter", f.interpreter, "Runs the script, such as sh or python3")
       ->type_name("PROGRAM")->group(group);

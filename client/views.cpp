@@ -89,7 +89,6 @@ std::string slots_text(const json& node) {
   return all.empty() || free.empty() ? all : free + "/" + all;
 }
 
-/// An amount with its sign as seen from the account: what leaves it is negative already or named so by its type.
 row transaction_row(const json& t) {
   return {time_at(t, "created_at"), text_at(t, "type"), money(t, "amount"), text_at(t, "fee"), text_at(t, "status"),
           first_text(t, {"job_id", "description"})};
@@ -135,8 +134,8 @@ std::string jobs_table(const json& page) {
     rows.push_back({first_text(job, {"job_id", "id"}), text_at(job, "status"), first_text(job, {"kind", "type"}),
                     text_at(job, "name"), time_at(job, "created_at"), percent_at(job, "progress"), money(job, "cost")});
   if (rows.empty()) return "no jobs\n";
-  return table({{"JOB", false, true}, {"STATUS"}, {"TYPE"}, {"NAME"}, {"CREATED (UTC)"}, {"DONE", true}, {"COST", true}},
-               rows);
+  return table({{"JOB", false, true}, {"STATUS"}, {"TYPE"}, {"NAME"}, {"CREATED (UTC)"}, {"DONE", true},
+                {"COST", true}}, rows);
 }
 
 std::string wallet_text(const json& account, const json& wallet) {
@@ -182,8 +181,9 @@ std::string event_details(const job_event& e) {
 
 std::string event_line(const job_event& e) {
   auto type = e.type;
-  if (type.size() < 10) type.resize(10, ' ');
-  return joined({short_time(e.timestamp), joined({type, event_details(e)}, " ")}, "  ");
+  auto details = event_details(e);
+  if (!details.empty() && type.size() < 10) type.resize(10, ' ');
+  return joined({short_time(e.timestamp), joined({type, details}, " ")}, "  ");
 }
 
 }  // namespace troupe::client
