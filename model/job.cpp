@@ -187,6 +187,7 @@ step finish_granted(const job& j, const run_report& r, int64_t ran_ms, time_ms n
 
 step on(const job& j, const finish& f, time_ms now, int32_t jitter_ppm) {
   if (is_stale(j, f.epoch)) return refuse(errc::stale);
+  if (!f.node_id.empty() && f.node_id != j.node_id) return refuse(errc::stale);
   auto ran_ms = paid_ms(j, f.report.ran_ms, now);
   auto late = j.state == job_state::retry_wait || j.state == job_state::queued;  // (7b) nobody was re-granted
   if (late && (f.report.outcome != run_outcome::succeeded || j.lease_epoch == 0)) return refuse(errc::stale);

@@ -99,6 +99,7 @@ struct progress {
 struct finish {
   int64_t epoch = 0;
   run_report report;
+  std::string node_id;  // who says so; empty: not checked
 };
 /// The node is gone, or no longer knows the attempt. (13, 14)
 struct lost { int64_t epoch = 0; };

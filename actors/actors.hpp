@@ -1,0 +1,67 @@
+// The whole cast on one page. State and handlers live in each actor's .cpp; others can only send messages.
+#pragma once
+
+#include <functional>
+
+#include "actors/house.hpp"
+#include "executors/executor.hpp"
+
+namespace troupe {
+
+/// Where an actor runs: among the scheduler's threads, or alone because it blocks.
+enum class run_on { shared_threads, own_thread };
+
+/// The only writer of the database. Blocks on it.
+ledger_actor spawn_ledger(house&, run_on, std::unique_ptr<store_writer>);
+
+/// Reads the database. Blocks on it.
+reader_actor spawn_reader(house&, run_on, std::unique_ptr<store_reader>);
+
+/// Rings the streams of those whose events were committed.
+events_actor spawn_events(house&);
+
+/// Supervises the session of each credential.
+sessions_actor spawn_sessions(house&);
+
+/// Registers and logs in. Blocks on the password hash.
+identity_actor spawn_identity(house&, run_on);
+
+/// Supervises the wallet of each owner.
+wallets_actor spawn_wallets(house&);
+
+/// Supervises each live job.
+jobs_actor spawn_jobs(house&);
+
+/// Matches waiting jobs and nodes.
+dispatcher_actor spawn_dispatcher(house&);
+
+/// The door for nodes, and the register of those that are here.
+nodes_actor spawn_nodes(house&);
+
+/// The gateway's side of one joined node. INTERNAL to `nodes`.
+node_actor spawn_node(house&, const node_welcome&, agent_port, const std::vector<lease_ref>& granted);
+
+/// What root needs to make, and make again, the whole cast.
+struct cast_options {
+  run_on blocking = run_on::own_thread;  // tests share one thread
+  std::function<std::unique_ptr<store_writer>()> open_writer;
+  std::function<std::unique_ptr<store_reader>()> open_reader;
+  size_t readers = 2;
+  std::function<void(const std::string& why)> give_up;  // called once, from an actor thread: end the process
+};
+
+/// Starts everyone in order, replaces who crashes within the budgets, gives up beyond them or when the ledger dies.
+/// On exit it stops everyone in reverse order.
+caf::actor spawn_root(house&, cast_options);
+
+/// What a node process is: runs attempts, beats, reports. `join.holding` is filled by the agent itself.
+agent_actor spawn_agent(caf::actor_system&, join_node, run_environment, clock_fn steady,
+                        std::function<void(bool joined, const std::string& detail)> tell);
+
+/// Where a stream writes: false when the socket is full, then `socket_drained` follows.
+using write_event = std::function<bool(const event_row&)>;
+
+/// One open stream of a user's events (of one job, or all), from behind `after`.
+stream_actor spawn_stream(house&, std::string user_id, std::string job_id, int64_t after, write_event);
+
+}  // namespace troupe

@@ -1,0 +1,105 @@
+// What gateways and nodes say to each other. Plain structs without CAF, so that another transport can carry them later.
+// Every message about a job carries its lease epoch; every message of a node carries its session epoch.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "model/job.hpp"
+#include "model/placement.hpp"
+
+namespace troupe {
+
+struct lease_ref {
+  std::string job_id;
+  int64_t epoch = 0;
+  friend auto operator<=>(const lease_ref&, const lease_ref&) = default;
+};
+
+/// agent -> door. `holding`: every attempt the node still knows, finished but unacknowledged ones included.
+struct join_node {
+  std::string node_key, name, instance, region;
+  int32_t slots = 0;
+  amount rate = 0;  // nano-units per hour
+  std::vector<gpu_device> gpus;
+  std::vector<label> labels;
+  std::vector<std::string> models;
+  std::vector<lease_ref> holding;
+};
+
+struct node_welcome {
+  std::string node_id;
+  int64_t session = 0;
+  int32_t beat_interval_ms = 0, lease_ttl_ms = 0;
+  std::vector<lease_ref> stop;  // attempts that are no longer this node's
+};
+
+struct beat_reply {
+  bool known = true;  // false: join again
+};
+/// agent -> node, every beat_interval_ms.
+struct node_beat {
+  using reply = beat_reply;
+  int64_t session = 0;
+  std::vector<lease_ref> holding;
+};
+
+/// node -> agent.
+struct run_order {
+  std::string job_id;
+  int64_t epoch = 0;
+  job_kind kind = job_kind::noop;
+  std::string params;
+  int64_t timeout_ms = 0;
+};
+struct run_jobs {
+  std::vector<run_order> orders;
+};
+struct stop_jobs {
+  std::vector<lease_ref> leases;
+};
+
+struct job_progress {
+  lease_ref lease;
+  int32_t ppm = 0;
+  std::string message;
+};
+struct job_finished {
+  lease_ref lease;
+  run_report report;
+};
+/// agent -> node: what happened since the last report, in this order: started, progress, finished.
+/// `finished` is repeated until an ack names it; everything else is told once.
+struct node_report {
+  int64_t session = 0;
+  std::vector<lease_ref> started;
+  std::vector<job_progress> progress;
+  std::vector<job_finished> finished;
+  std::vector<lease_ref> rejected;
+};
+/// node -> agent: the attempts whose end is stored, or refused as stale. Either way the node may forget them.
+struct report_ack {
+  std::vector<lease_ref> stored, stale;
+};
+
+template <class I> auto inspect(I& f, gpu_device& x) { return f(x.model, x.vram_mb); }
+template <class I> auto inspect(I& f, lease_ref& x) { return f(x.job_id, x.epoch); }
+template <class I> auto inspect(I& f, join_node& x) {
+  return f(x.node_key, x.name, x.instance, x.region, x.slots, x.rate, x.gpus, x.labels, x.models, x.holding);
+}
+template <class I> auto inspect(I& f, node_welcome& x) {
+  return f(x.node_id, x.session, x.beat_interval_ms, x.lease_ttl_ms, x.stop);
+}
+template <class I> auto inspect(I& f, node_beat& x) { return f(x.session, x.holding); }
+template <class I> auto inspect(I& f, beat_reply& x) { return f(x.known); }
+template <class I> auto inspect(I& f, run_order& x) { return f(x.job_id, x.epoch, x.kind, x.params, x.timeout_ms); }
+template <class I> auto inspect(I& f, run_jobs& x) { return f(x.orders); }
+template <class I> auto inspect(I& f, stop_jobs& x) { return f(x.leases); }
+template <class I> auto inspect(I& f, job_progress& x) { return f(x.lease, x.ppm, x.message); }
+template <class I> auto inspect(I& f, job_finished& x) { return f(x.lease, x.report); }
+template <class I> auto inspect(I& f, node_report& x) {
+  return f(x.session, x.started, x.progress, x.finished, x.rejected);
+}
+template <class I> auto inspect(I& f, report_ack& x) { return f(x.stored, x.stale); }
+
+}  // namespace troupe

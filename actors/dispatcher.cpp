@@ -1,0 +1,156 @@
+// Matches waiting jobs and nodes. Its queue is a cache of the store: it may forget and reload at any time, because a
+// claim only comes true through the job's own compare-and-set.
+#include <queue>
+
+#include "actors/actors.hpp"
+#include "config/log.hpp"
+#include "model/placement.hpp"
+
+namespace troupe {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int32_t scan_page = 1'000;
+constexpr int64_t scan_interval_ms = 5'000;
+constexpr size_t match_max = 256;  // claims handed out before other messages get their turn
+
+struct due_job {
+  time_ms at = 0;
+  job_brief brief;
+  friend bool operator>(const due_job& a, const due_job& b) { return a.at > b.at; }
+};
+
+struct dispatcher_state {
+  dispatcher_state() = default;
+  static inline const char* name = "dispatcher";
+
+  house* h = nullptr;
+  placement board;
+  std::priority_queue<due_job, std::vector<due_job>, std::greater<>> timed;
+  bool flush_sent = false;
+  // the safety scan
+  bool scanning = false;
+  std::string scan_after;
+  int64_t next_scan_ms = 0;
+};
+
+using dispatcher_pointer = dispatcher_actor::stateful_pointer<dispatcher_state>;
+
+void match_soon(dispatcher_pointer self) {
+  if (std::exchange(self->state.flush_sent, true)) return;
+  self->send(self, flush{});
+}
+
+void match(dispatcher_pointer self) {
+  auto& s = self->state;
+  s.flush_sent = false;
+  auto grants = s.board.match(match_max);
+  auto jobs = s.h->actors.jobs.get();
+  for (auto& g : grants) {
+    auto* n = s.board.find_node(g.node_id);
+    self->send(jobs, tell_job{g.job_id, job_input::claim{n->id, n->session, n->user_id, n->rate}});
+  }
+  if (grants.size() == match_max) match_soon(self);
+}
+
+void add(dispatcher_pointer self, job_brief& j) {
+  auto& s = self->state;
+  if (j.state == job_state::queued) {
+    if (s.board.waiting() >= limits::ready_max) return;  // the scan finds it again
+    s.board.add({j.id, j.user_id, j.priority, std::move(j.needs)});
+  } else {
+    auto at = j.run_at_ms;
+    s.timed.push({at, std::move(j)});
+  }
+}
+
+/// A retry's slot is freed by its own message, which may come later: the board must not think it still placed.
+void on_waiting(dispatcher_pointer self, jobs_waiting& x) {
+  for (auto& j : x.jobs) {
+    if (!j.node_id.empty()) self->state.board.release(j.node_id, j.id);
+    add(self, j);
+  }
+  match_soon(self);
+}
+
+void wake_due(dispatcher_pointer self) {
+  auto& s = self->state;
+  auto now = s.h->now_ms();
+  auto jobs = s.h->actors.jobs.get();
+  while (!s.timed.empty() && s.timed.top().at <= now) {
+    self->send(jobs, tell_job{s.timed.top().brief.id, job_input::due{}});
+    s.timed.pop();
+  }
+}
+
+void scan(dispatcher_pointer self);
+
+void scanned(dispatcher_pointer self, brief_page& page) {
+  auto& s = self->state;
+  s.scanning = false;
+  auto full = static_cast<int32_t>(page.jobs.size()) >= scan_page;
+  s.scan_after = full ? page.jobs.back().id : std::string{};
+  auto now = s.h->now_ms();
+  for (auto& j : page.jobs) {
+    auto overdue = j.state != job_state::queued && j.run_at_ms <= now;
+    if (overdue)
+      self->send(s.h->actors.jobs.get(), tell_job{j.id, job_input::due{}});
+    else if (j.state == job_state::queued && !s.board.knows(j.id))
+      add(self, j);
+  }
+  if (!page.jobs.empty()) match_soon(self);
+  if (full && s.board.waiting() < limits::ready_max) scan(self);
+}
+
+/// Finds what no message told: after a start, and whatever got lost since.
+void scan(dispatcher_pointer self) {
+  auto& s = self->state;
+  if (std::exchange(s.scanning, true)) return;
+  list_live_jobs ask{{job_state::queued, job_state::scheduled, job_state::retry_wait}, s.scan_after, scan_page};
+  self->request(s.h->actors.reader(), store_limit, std::move(ask))
+      .then([self](brief_page& page) { scanned(self, page); },
+            [self](const caf::error& why) {
+              self->state.scanning = false;
+              log::warn("the queue could not be read", {{"why", to_failure(why).detail}});
+            });
+}
+
+void on_tick(dispatcher_pointer self) {
+  auto& s = self->state;
+  wake_due(self);
+  if (s.h->steady() >= s.next_scan_ms) {
+    s.next_scan_ms = s.h->steady() + scan_interval_ms;
+    scan(self);
+  }
+  self->delayed_send(self, 100ms, tick{});
+}
+
+dispatcher_actor::behavior_type dispatcher(dispatcher_pointer self, house* h) {
+  self->state.h = h;
+  self->send(self, tick{});
+  return {
+      [self](jobs_waiting& x) { on_waiting(self, x); },
+      [self](const job_withdrawn& x) { self->state.board.remove(x.job_id); },
+      [self](const slot_freed& x) {
+        self->state.board.release(x.node_id, x.job_id);
+        match_soon(self);
+      },
+      [self](node_joined& x) {
+        std::vector<ready_job> busy;
+        for (auto& j : x.busy) busy.push_back({j.id, j.user_id, j.priority, std::move(j.needs)});
+        self->state.board.put_node(std::move(x.offer), busy);
+        match_soon(self);
+      },
+      [self](const node_left& x) { self->state.board.remove_node(x.node_id); },
+      [self](tick) { on_tick(self); },
+      [self](flush) { match(self); },
+  };
+}
+
+}  // namespace
+
+dispatcher_actor spawn_dispatcher(house& h) { return h.system.spawn(dispatcher, &h); }
+
+}  // namespace troupe

@@ -1,0 +1,22 @@
+// One short-lived actor per question from outside: asks, answers, ends. The bridge from sockets to actors.
+#pragma once
+
+#include <functional>
+
+#include "actors/house.hpp"
+
+namespace troupe {
+
+/// Asks and returns at once; `done` is called exactly once, from an actor thread, at the latest after `limit`.
+template <class Handle, class M>
+void exchange(house& h, Handle to, M ask, std::chrono::milliseconds limit,
+              std::function<void(outcome<typename M::reply>)> done) {
+  h.system.spawn([to = std::move(to), ask = std::move(ask), limit,
+                  done = std::move(done)](caf::event_based_actor* self) mutable {
+    self->request(to, limit, std::move(ask))
+        .then([done](typename M::reply& answer) { done(std::move(answer)); },
+              [done](const caf::error& why) { done(to_failure(why)); });
+  });
+}
+
+}  // namespace troupe

@@ -1,0 +1,118 @@
+// Registers people and logs them in. On its own thread, because a password hash is meant to be slow.
+#include "actors/actors.hpp"
+#include "actors/password.hpp"
+
+namespace troupe {
+
+namespace {
+
+constexpr int64_t session_ms = 30LL * 24 * 3600 * 1000;
+
+struct identity_state {
+  identity_state() = default;
+  static inline const char* name = "identity";
+  house* h = nullptr;
+  std::string decoy;  // hashed for an unknown login, so that it costs the same time
+};
+
+using identity_pointer = identity_actor::stateful_pointer<identity_state>;
+
+api_key_row key_row(const std::string& secret, const std::string& user_id, const std::string& label, time_ms now_ms) {
+  api_key_row row;
+  row.id = new_id("key");
+  row.user_id = user_id;
+  row.key_hash = sha256_hex(secret);
+  row.prefix = secret.substr(0, 12);
+  row.name = label;
+  row.created_ms = now_ms;
+  return row;
+}
+
+std::string new_api_key() { return "fsk_" + base64url(random_bytes(32)); }
+
+/// Commits and answers with `answer` once it is durable.
+template <class Answer>
+void commit(identity_pointer self, change c, Answer answer, caf::typed_response_promise<Answer> promise) {
+  self->request(self->state.h->actors.ledger.get(), store_limit, commit_changes{{std::move(c)}})
+      .then(
+          [promise, answer = std::move(answer)](const commit_results& done) mutable {
+            auto& result = done.results.at(0);
+            if (result.why == errc::ok)
+              promise.deliver(std::move(answer));
+            else
+              promise.deliver(to_error(to_failure(result)));
+          },
+          [promise](caf::error& why) mutable { promise.deliver(std::move(why)); });
+}
+
+caf::result<registered> add_user(identity_pointer self, const register_user& ask) {
+  auto promise = self->make_response_promise<registered>();
+  auto now = self->state.h->now_ms();
+  registered answer;
+  answer.api_key = new_api_key();
+  answer.user = {new_id("user"), ask.email, ask.username, ask.organization, hash_password(ask.password),
+                 ask.role,       ask.tier,  now};
+  change c;
+  c.user = answer.user;
+  c.api_key = key_row(answer.api_key, answer.user.id, "default", now);
+  commit(self, std::move(c), std::move(answer), promise);
+  return promise;
+}
+
+void enter(identity_pointer self, const user_row& user, const std::string& password,
+           caf::typed_response_promise<logged_in> promise) {
+  if (!check_password(user.password_hash, password)) {
+    promise.deliver(to_error({errc::unauthenticated, "Invalid credentials", {}, {}}));
+    return;
+  }
+  auto now = self->state.h->now_ms();
+  logged_in answer{user, new_id("ses"), now + session_ms};
+  change c;
+  c.session = session_row{answer.session_id, user.id, now, answer.expires_ms, 0};
+  commit(self, std::move(c), std::move(answer), promise);
+}
+
+caf::result<logged_in> check_login(identity_pointer self, const log_in& ask) {
+  auto promise = self->make_response_promise<logged_in>();
+  self->request(self->state.h->actors.reader(), store_limit, find_login{ask.login})
+      .then([=](const user_row& user) { enter(self, user, ask.password, promise); },
+            [=](const caf::error& why) mutable {
+              if (to_failure(why).code != errc::not_found) {
+                promise.deliver(why);
+                return;
+              }
+              check_password(self->state.decoy, ask.password);
+              promise.deliver(to_error({errc::unauthenticated, "Invalid credentials", {}, {}}));
+            });
+  return promise;
+}
+
+caf::result<made_api_key> add_key(identity_pointer self, const make_api_key& ask) {
+  auto promise = self->make_response_promise<made_api_key>();
+  made_api_key answer;
+  answer.api_key = new_api_key();
+  answer.row = key_row(answer.api_key, ask.user_id, ask.name, self->state.h->now_ms());
+  change c;
+  c.api_key = answer.row;
+  commit(self, std::move(c), std::move(answer), promise);
+  return promise;
+}
+
+identity_actor::behavior_type identity(identity_pointer self, house* h) {
+  self->state.h = h;
+  self->state.decoy = hash_password(random_hex(16));
+  return {
+      [self](const register_user& ask) { return add_user(self, ask); },
+      [self](const log_in& ask) { return check_login(self, ask); },
+      [self](const make_api_key& ask) { return add_key(self, ask); },
+  };
+}
+
+}  // namespace
+
+identity_actor spawn_identity(house& h, run_on where) {
+  if (where == run_on::own_thread) return h.system.spawn<caf::detached>(identity, &h);
+  return h.system.spawn(identity, &h);
+}
+
+}  // namespace troupe

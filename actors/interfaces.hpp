@@ -1,0 +1,191 @@
+// Who answers what. One alias per actor, one comment per handler.
+#pragma once
+
+#include <caf/all.hpp>
+
+#include "actors/messages.hpp"
+
+#define TROUPE_EACH_WIRE_TYPE(X)                                                                                \
+  X(lease_ref) X(join_node) X(node_welcome) X(node_beat) X(beat_reply) X(run_order) X(run_jobs) X(stop_jobs)   \
+  X(job_progress) X(job_finished) X(node_report) X(report_ack) X(gpu_device) X(label) X(artifact) X(run_report)
+
+#define TROUPE_EACH_LOCAL_TYPE(X)                                                                               \
+  X(commit_results) X(commit_changes) X(ledger_health) X(get_health) X(find_job) X(job_view) X(job_page)       \
+  X(list_jobs) X(brief_page) X(list_live_jobs) X(event_page) X(read_events) X(event_head) X(read_event_head)   \
+  X(find_user) X(user_row) X(find_login) X(find_node_key) X(node_key_row) X(node_page) X(list_nodes)           \
+  X(balance_page) X(read_balances) X(transaction_page) X(read_transactions) X(find_credential)                 \
+  X(credential_row) X(principal) X(admit) X(forget_credential) X(passivate) X(registered) X(register_user)     \
+  X(logged_in) X(log_in) X(made_api_key) X(make_api_key) X(submit_jobs) X(deposit_money) X(change_result)      \
+  X(tell_job) X(cancel_job) X(await_job) X(jobs_waiting) X(job_withdrawn) X(slot_freed) X(node_joined)         \
+  X(node_left) X(send_run) X(send_stop) X(send_ack) X(node_silent) X(attempt_progress) X(attempt_done)         \
+  X(committed) X(rung) X(socket_drained) X(tick) X(flush) X(leave)
+
+#define TROUPE_LOCAL(T) CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::T)
+TROUPE_EACH_LOCAL_TYPE(TROUPE_LOCAL)
+#undef TROUPE_LOCAL
+
+namespace troupe {
+
+template <class M>
+using asked = typename caf::replies_to<M>::template with<typename M::reply>;
+template <class... Ms>
+using told = caf::reacts_to<Ms...>;
+
+using ledger_actor = caf::typed_actor<
+    // Applies changes in one group commit with whatever else waits; answers once it is durable.
+    asked<commit_changes>,
+    // Whether the database answers.
+    asked<get_health>,
+    // INTERNAL: the mailbox is drained: commit.
+    told<flush>>;
+
+using reader_actor = caf::typed_actor<
+    // Each is one read of the newest committed state.
+    asked<find_job>, asked<list_jobs>, asked<list_live_jobs>, asked<read_events>, asked<read_event_head>,
+    asked<find_user>, asked<find_login>, asked<find_credential>, asked<find_node_key>, asked<list_nodes>,
+    asked<read_balances>, asked<read_transactions>>;
+
+using session_actor = caf::typed_actor<
+    // Lets a request of this credential in.
+    asked<admit>,
+    // INTERNAL: idle check; the supervisor let go.
+    told<tick>, told<leave>>;
+
+using sessions_actor = caf::typed_actor<
+    // Finds or activates the session of the credential, which answers.
+    asked<admit>,
+    // The credential changed: the next request reads it anew.
+    told<forget_credential>,
+    // INTERNAL: a session has been idle.
+    told<passivate>>;
+
+using identity_actor = caf::typed_actor<
+    // New user with a wallet and one API key.
+    asked<register_user>,
+    // Checks the password; opens a session.
+    asked<log_in>,
+    // One more API key.
+    asked<make_api_key>>;
+
+using wallet_actor = caf::typed_actor<
+    // Holds money and queues jobs.
+    asked<submit_jobs>,
+    // Puts money in.
+    asked<deposit_money>,
+    // INTERNAL: idle check; the supervisor let go.
+    told<tick>, told<leave>>;
+
+using wallets_actor = caf::typed_actor<asked<submit_jobs>, asked<deposit_money>,
+                                       // INTERNAL: a wallet has been idle.
+                                       told<passivate>>;
+
+using job_actor = caf::typed_actor<
+    // Something happened to the job.
+    told<tell_job>,
+    // Ends the job as soon as possible.
+    asked<cancel_job>,
+    // Answers when the job is terminal.
+    asked<await_job>,
+    // INTERNAL: idle check; the supervisor let go.
+    told<tick>, told<leave>>;
+
+using jobs_actor = caf::typed_actor<told<tell_job>, asked<cancel_job>, asked<await_job>,
+                                    // INTERNAL: a job has nothing to do for now.
+                                    told<passivate>>;
+
+using dispatcher_actor = caf::typed_actor<
+    // Jobs that wait for a node or for their time.
+    told<jobs_waiting>,
+    // Not any more.
+    told<job_withdrawn>,
+    // A node has room again.
+    told<slot_freed>,
+    // Nodes come and go.
+    told<node_joined>, told<node_left>,
+    // INTERNAL: due jobs; the safety scan of the store.
+    told<tick>,
+    // INTERNAL: the mailbox is drained: match.
+    told<flush>>;
+
+// --- across the wire: only messages of cluster_messages.hpp ------------------------------------
+
+using agent_port = caf::typed_actor<
+    // Attempts to start, to stop, to forget.
+    told<run_jobs>, told<stop_jobs>, told<report_ack>>;
+
+using node_port = caf::typed_actor<
+    // The agent is alive and holds these attempts.
+    asked<node_beat>,
+    // What happened to them.
+    told<node_report>>;
+
+using door_actor = caf::typed_actor<
+    // A node wants to work here; answers with its session and the actor to report to.
+    caf::replies_to<join_node, agent_port>::with<node_welcome, node_port>>;
+
+// -----------------------------------------------------------------------------------------------
+
+struct connect_door {
+  door_actor door;
+};
+
+using agent_actor = agent_port::extend<
+    // Joins through this door.
+    told<connect_door>,
+    // INTERNAL: from the attempts' threads.
+    told<attempt_progress>, told<attempt_done>,
+    // INTERNAL: beat; report.
+    told<tick>, told<flush>>;
+
+using node_actor = node_port::extend<
+    // From the job actors, by way of `nodes`.
+    told<send_run>, told<send_stop>, told<send_ack>,
+    // INTERNAL: liveness; send what has gathered.
+    told<tick>, told<flush>>;
+
+using nodes_actor = door_actor::extend<
+    // Passed on to the node when it is here.
+    told<send_run>, told<send_stop>, told<send_ack>,
+    // A node fell silent: its jobs are rescued when the grace is over.
+    told<node_silent>,
+    // INTERNAL: rescue.
+    told<tick>>;
+
+using listener_actor = caf::typed_actor<
+    // There is something new for you in the event log.
+    told<rung>>;
+
+struct listen_events {
+  std::string user_id;
+  listener_actor listener;
+};
+
+using events_actor = caf::typed_actor<
+    // Adds a listener for a user's events; a dead one is forgotten.
+    told<listen_events>,
+    // Rings the listeners of these users.
+    told<committed>>;
+
+using stream_actor = listener_actor::extend<
+    // The socket took what it had: more may follow.
+    told<socket_drained>,
+    // INTERNAL: listen again.
+    told<tick>>;
+
+}  // namespace troupe
+
+#define TROUPE_ADD(T) CAF_ADD_TYPE_ID(troupe, (troupe::T))
+CAF_BEGIN_TYPE_ID_BLOCK(troupe, first_custom_type_id)
+  TROUPE_EACH_WIRE_TYPE(TROUPE_ADD)
+  TROUPE_EACH_LOCAL_TYPE(TROUPE_ADD)
+  CAF_ADD_TYPE_ID(troupe, (troupe::agent_port))
+  CAF_ADD_TYPE_ID(troupe, (troupe::node_port))
+  CAF_ADD_TYPE_ID(troupe, (troupe::connect_door))
+  CAF_ADD_TYPE_ID(troupe, (troupe::listen_events))
+CAF_END_TYPE_ID_BLOCK(troupe)
+#undef TROUPE_ADD
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::connect_door)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::listen_events)
+
+CAF_ERROR_CODE_ENUM(troupe::errc, "troupe")

@@ -1,0 +1,324 @@
+// One live job: asks the machine what follows, commits it, and only then lets the world know.
+// Steps are pipelined: a next input builds on a state whose commit is still under way. The store's compare-and-set
+// refuses the rest if one fails; then the job is read anew.
+#include "actors/job.hpp"
+
+#include <deque>
+#include <random>
+
+#include "config/log.hpp"
+
+namespace troupe {
+
+namespace {
+
+using namespace job_input;
+
+/// How long after its timeout a node may keep an attempt before the gateway ends it.
+constexpr int64_t deadline_slack_ms = 30'000;
+
+using job_promise = caf::typed_response_promise<job_view>;
+
+struct cancel_asked {
+  std::string user_id;
+  job_promise promise;
+  bool taken = false;
+};
+
+struct job_actor_state {
+  job_actor_state() = default;
+  static inline const char* name = "job";
+
+  house* h = nullptr;
+  std::string id;
+  bool loaded = false;
+  bool reading = false;
+  bool leaving = false;
+  bool passivating = false;
+  job row;
+  job_spec spec;
+  int32_t in_flight = 0;
+  std::deque<any_job_input> stash;  // inputs that wait for the reading
+  std::vector<cancel_asked> cancels;
+  std::vector<std::pair<await_job, job_promise>> waiters;
+  time_ms cancelling_ms = 0;
+  std::minstd_rand jitter;
+};
+
+using job_pointer = job_actor::stateful_pointer<job_actor_state>;
+
+void take(job_pointer self, const any_job_input& input);
+void read_anew(job_pointer self);
+
+/// Has a node, or somebody waits, or a commit is under way: stay.
+bool needed(const job_actor_state& s) {
+  return s.in_flight > 0 || s.reading || !s.stash.empty() || !s.cancels.empty() || !s.waiters.empty() ||
+         (s.loaded && is_granted(s.row.state));
+}
+
+void rest(job_pointer self) {
+  auto& s = self->state;
+  if (needed(s)) return;
+  if (s.leaving) return self->quit();
+  if (s.passivating) return;
+  s.passivating = true;
+  self->send(s.h->actors.jobs.get(), passivate{s.id});
+}
+
+void answer_from_store(job_pointer self, job_promise promise, const std::string& user_id) {
+  self->request(self->state.h->actors.reader(), store_limit, find_job{self->state.id, user_id})
+      .then([promise](job_view& view) mutable { promise.deliver(std::move(view)); },
+            [promise](caf::error& why) mutable { promise.deliver(std::move(why)); });
+}
+
+void answer_waiters(job_pointer self) {
+  auto& s = self->state;
+  if (!s.loaded || s.in_flight > 0 || !is_terminal(s.row.state)) return;
+  for (auto& [ask, promise] : s.waiters) answer_from_store(self, promise, ask.user_id);
+  s.waiters.clear();
+}
+
+/// A cancel counts only from the owner, so it waits until the job is known.
+void take_cancels(job_pointer self) {
+  auto& s = self->state;
+  for (auto& x : s.cancels) {
+    if (x.taken || x.user_id != s.row.user_id) continue;
+    x.taken = true;
+    take(self, cancel{});
+  }
+}
+
+void answer_cancels(job_pointer self) {
+  auto& s = self->state;
+  auto asked = std::move(s.cancels);
+  s.cancels.clear();
+  for (auto& x : asked) {
+    auto cancelled = s.row.state == job_state::cancelled || s.row.state == job_state::cancelling;
+    if (x.user_id != s.row.user_id)
+      x.promise.deliver(to_error({errc::not_found, "Job not found", {}, {}}));
+    else if (cancelled)
+      answer_from_store(self, x.promise, x.user_id);
+    else
+      x.promise.deliver(
+          to_error({errc::conflict, "the job has ended: " + std::string{public_status(s.row.state)}, {}, {}}));
+  }
+}
+
+void arm(job_pointer self) {
+  auto& s = self->state;
+  auto now = s.h->now_ms();
+  int64_t at = 0;
+  if (s.row.state == job_state::running) at = s.row.started_ms + s.row.timeout_ms + deadline_slack_ms;
+  if (s.row.state == job_state::cancelling) at = s.cancelling_ms + limits::cancel_grace_ms;
+  if (at != 0) self->delayed_send(self, std::chrono::milliseconds{std::max<int64_t>(1, at - now)}, tick{});
+}
+
+void on_tick(job_pointer self) {
+  auto& s = self->state;
+  if (!s.loaded && !s.reading && s.in_flight == 0) return read_anew(self);
+  if (!s.loaded) return;
+  auto now = s.h->now_ms();
+  if (s.row.state == job_state::running && now >= s.row.started_ms + s.row.timeout_ms + deadline_slack_ms)
+    take(self, deadline{s.row.lease_epoch});
+  else if (s.row.state == job_state::cancelling && now >= s.cancelling_ms + limits::cancel_grace_ms)
+    take(self, grace_over{s.row.lease_epoch});
+}
+
+/// The node hears what became of its report: stored (again), or stale.
+void acknowledge(job_pointer self, int64_t epoch, const std::string& node_id, bool stale) {
+  auto& s = self->state;
+  if (stale) log::info("stale result refused", {{"job_id", s.id}, {"epoch", std::to_string(epoch)}, {"node_id", node_id}});
+  self->send(s.h->actors.nodes.get(), send_ack{node_id, {s.id, epoch}, stale});
+}
+
+/// Everything the world may know only after the commit.
+void perform(job_pointer self, const job& before, const job& next, const step& s, const any_job_input& input) {
+  auto* h = self->state.h;
+  auto& spec = self->state.spec;
+  if (s.vacates) self->send(h->actors.dispatcher.get(), slot_freed{before.node_id, before.id});
+  if (s.stop_node) self->send(h->actors.nodes.get(), send_stop{before.node_id, {before.id, before.lease_epoch}});
+  if (next.state == job_state::leased) {
+    run_order order{next.id, next.lease_epoch, spec.kind, spec.params, next.timeout_ms};
+    self->send(h->actors.nodes.get(), send_run{next.node_id, next.node_session, std::move(order)});
+  }
+  auto waits = next.state == job_state::queued || next.state == job_state::retry_wait;
+  if (waits) self->send(h->actors.dispatcher.get(), jobs_waiting{{brief_of(next, spec.needs)}});
+  if (!is_granted(before.state) && is_terminal(next.state))
+    self->send(h->actors.dispatcher.get(), job_withdrawn{next.id});
+  if (auto* f = std::get_if<finish>(&input)) acknowledge(self, f->epoch, f->node_id, false);
+}
+
+/// A claim that did not come true gives the slot back.
+void undo(job_pointer self, const any_job_input& input) {
+  if (auto* c = std::get_if<claim>(&input))
+    self->send(self->state.h->actors.dispatcher.get(), slot_freed{c->node_id, self->state.id});
+}
+
+/// Not committed as thought: give back what a claim took, keep what a node said for when the job was read anew.
+void put_back(job_pointer self, const any_job_input& input) {
+  auto& s = self->state;
+  s.loaded = false;
+  for (auto& x : s.cancels) x.taken = false;
+  undo(self, input);
+  if (!std::holds_alternative<claim>(input) && !std::holds_alternative<cancel>(input)) s.stash.push_back(input);
+}
+
+void settled(job_pointer self) {
+  auto& s = self->state;
+  if (s.in_flight > 0) return;
+  if (!s.loaded) return read_anew(self);
+  answer_cancels(self);
+  answer_waiters(self);
+  rest(self);
+}
+
+void commit(job_pointer self, const job& before, const step& s, const any_job_input& input) {
+  auto& state = self->state;
+  auto* report = std::get_if<finish>(&input);
+  auto c = change_of(before, s, report != nullptr ? report->report : run_report{}, state.h->now_ms());
+  state.in_flight += 1;
+  self->request(state.h->actors.ledger.get(), store_limit, commit_changes{{std::move(c)}})
+      .then(
+          [=](const commit_results& answer) {
+            self->state.in_flight -= 1;
+            if (answer.results.at(0).why == errc::ok) {
+              perform(self, before, s.next, s, input);
+            } else {  // somebody else moved it
+              put_back(self, input);
+            }
+            settled(self);
+          },
+          [=](const caf::error& why) {  // not committed, or nobody knows: the store will tell
+            log::warn("a job's commit failed", {{"job_id", self->state.id}, {"why", to_failure(why).detail}});
+            self->state.in_flight -= 1;
+            put_back(self, input);
+            settled(self);
+          });
+}
+
+void refused(job_pointer self, const any_job_input& input, errc) {
+  auto& row = self->state.row;
+  undo(self, input);
+  if (auto* f = std::get_if<finish>(&input)) {
+    auto repeated = f->epoch == row.lease_epoch && is_terminal(row.state);
+    acknowledge(self, f->epoch, f->node_id, !repeated);
+  }
+}
+
+void take(job_pointer self, const any_job_input& input) {
+  auto& s = self->state;
+  if (!s.loaded || s.reading) {
+    s.stash.push_back(input);
+    if (!s.reading && s.in_flight == 0) read_anew(self);
+    return;
+  }
+  auto st = advance(s.row, input, s.h->now_ms(), static_cast<int32_t>(s.jitter() % 1'000'001));
+  if (st.why != errc::ok) return refused(self, input, st.why);
+  auto before = std::move(s.row);
+  s.row = st.next;
+  if (s.row.state != before.state) {
+    if (s.row.state == job_state::cancelling) s.cancelling_ms = s.h->now_ms();
+    arm(self);
+  }
+  commit(self, before, st, input);
+}
+
+void loaded(job_pointer self, job_view& view) {
+  auto& s = self->state;
+  s.reading = false;
+  s.loaded = true;
+  s.row = std::move(view.row);
+  s.spec = std::move(view.spec);
+  if (s.row.state == job_state::cancelling) {  // we may be new: the node must hear it again
+    if (s.cancelling_ms == 0) s.cancelling_ms = s.h->now_ms();
+    self->send(s.h->actors.nodes.get(), send_stop{s.row.node_id, {s.id, s.row.lease_epoch}});
+  }
+  if (s.row.state == job_state::queued || s.row.state == job_state::retry_wait)
+    self->send(s.h->actors.dispatcher.get(), jobs_waiting{{brief_of(s.row, s.spec.needs)}});
+  arm(self);
+  auto inputs = std::move(s.stash);
+  s.stash.clear();
+  for (auto& input : inputs) take(self, input);
+  take_cancels(self);
+  settled(self);
+}
+
+void not_loaded(job_pointer self, const caf::error& why) {
+  auto& s = self->state;
+  s.reading = false;
+  auto unknown = to_failure(why).code == errc::not_found;
+  std::deque<any_job_input> kept;
+  for (auto& input : s.stash) {
+    undo(self, input);
+    auto* f = std::get_if<finish>(&input);
+    if (unknown && f != nullptr) acknowledge(self, f->epoch, f->node_id, true);
+    if (!unknown && !std::holds_alternative<claim>(input)) kept.push_back(std::move(input));
+  }
+  s.stash = std::move(kept);
+  for (auto& x : s.cancels) x.promise.deliver(why);
+  for (auto& [ask, promise] : s.waiters) promise.deliver(why);
+  s.cancels.clear();
+  s.waiters.clear();
+  if (!s.stash.empty()) self->delayed_send(self, std::chrono::seconds{1}, tick{});  // the database is away
+  rest(self);
+}
+
+void read_anew(job_pointer self) {
+  auto& s = self->state;
+  s.reading = true;
+  self->request(s.h->actors.reader(), store_limit, find_job{s.id, {}})
+      .then([self](job_view& view) { loaded(self, view); },
+            [self](const caf::error& why) { not_loaded(self, why); });
+}
+
+caf::result<job_view> on_cancel(job_pointer self, const cancel_job& ask) {
+  auto& s = self->state;
+  auto promise = self->make_response_promise<job_view>();
+  s.cancels.push_back({ask.user_id, promise});
+  if (s.loaded) {
+    take_cancels(self);
+    settled(self);
+  } else if (!s.reading && s.in_flight == 0) {
+    read_anew(self);
+  }
+  return promise;
+}
+
+caf::result<job_view> on_await(job_pointer self, const await_job& ask) {
+  auto& s = self->state;
+  auto promise = self->make_response_promise<job_view>();
+  s.waiters.emplace_back(ask, promise);
+  if (!s.loaded && !s.reading && s.in_flight == 0) read_anew(self);
+  answer_waiters(self);
+  return promise;
+}
+
+job_actor::behavior_type live_job(job_pointer self, house* h, std::string id) {
+  auto& s = self->state;
+  s.h = h;
+  s.id = std::move(id);
+  s.jitter.seed(static_cast<unsigned>(std::hash<std::string>{}(s.id)));
+  read_anew(self);
+  return {
+      [self](const tell_job& x) {
+        take(self, x.input);
+        rest(self);
+      },
+      [self](const cancel_job& x) { return on_cancel(self, x); },
+      [self](const await_job& x) { return on_await(self, x); },
+      [self](tick) {
+        on_tick(self);
+        rest(self);
+      },
+      [self](leave) {
+        self->state.leaving = true;
+        rest(self);
+      },
+  };
+}
+
+}  // namespace
+
+job_actor spawn_job(house& h, std::string id) { return h.system.spawn(live_job, &h, std::move(id)); }
+
+}  // namespace troupe

@@ -1,0 +1,56 @@
+// From a step of the job machine to the one transaction that makes it true.
+#include "actors/job.hpp"
+
+namespace troupe {
+
+namespace {
+
+event_row event_of(const job& next, const step& s, time_ms now_ms) {
+  event_row e;
+  e.user_id = next.user_id;
+  e.job_id = next.id;
+  e.kind = s.event;
+  e.terminal = is_terminal(next.state);
+  e.attempt = next.attempts;
+  e.node_id = next.node_id;
+  e.progress_ppm = next.progress_ppm;
+  e.message = e.terminal ? next.error_message : s.message;
+  e.error_code = next.error_code;
+  e.value = next.cost;
+  e.currency = next.currency;
+  e.at_ms = now_ms;
+  return e;
+}
+
+attempt_row attempt_of(const job& before, const step& s, time_ms now_ms) {
+  auto begins = *s.attempt == attempt_outcome::open;
+  attempt_row a;
+  a.job_id = before.id;
+  a.epoch = begins ? s.next.lease_epoch : before.lease_epoch;
+  a.node_id = s.next.node_id;
+  a.rate = s.next.node_rate;
+  a.outcome = *s.attempt;
+  a.ran_ms = s.attempt_ran_ms;
+  a.at_ms = now_ms;
+  return a;
+}
+
+}  // namespace
+
+change change_of(const job& before, const step& s, const run_report& report, time_ms now_ms) {
+  change c;
+  c.moves = job_update{s.next};
+  if (s.attempt) c.attempt = attempt_of(before, s, now_ms);
+  if (s.settle)
+    c.closes = hold_close{before.hold_id, before.id, {before.provider_user, account_kind::earned, before.currency},
+                          *s.settle};
+  if (s.has_result) c.result = result_row{before.id, before.lease_epoch, report};
+  if (!s.event.empty()) c.events.push_back(event_of(s.next, s, now_ms));
+  return c;
+}
+
+job_brief brief_of(const job& j, const demand& needs) {
+  return {j.id, j.user_id, j.state, j.priority, j.lease_epoch, j.created_ms, j.run_at_ms, j.node_id, needs};
+}
+
+}  // namespace troupe

@@ -1,0 +1,73 @@
+// Supervises the live jobs: activates by id, passes messages on, restarts, quarantines.
+#include "actors/actors.hpp"
+#include "actors/entities.hpp"
+#include "actors/job.hpp"
+
+namespace troupe {
+
+namespace {
+
+struct jobs_state {
+  jobs_state() = default;
+  static inline const char* name = "jobs";
+  house* h = nullptr;
+  entities<job_actor> live;
+};
+
+using jobs_pointer = jobs_actor::stateful_pointer<jobs_state>;
+
+const job_actor& activate(jobs_pointer self, const std::string& id) {
+  return self->state.live.get(self, id, [self](const std::string& x) { return spawn_job(*self->state.h, x); });
+}
+
+/// A job whose actor crashes again and again ends as a dead letter, without its actor.
+void quarantine(jobs_pointer self, const std::string& id) {
+  auto* h = self->state.h;
+  log::error("job quarantined", {{"job_id", id}});
+  self->request(h->actors.reader(), store_limit, find_job{id, {}})
+      .then(
+          [self, h](job_view& view) {
+            auto s = advance(view.row, job_input::quarantine{"its actor crashed again and again"}, h->now_ms());
+            if (s.why != errc::ok) return;
+            self->request(h->actors.ledger.get(), store_limit, commit_changes{{change_of(view.row, s, {}, h->now_ms())}})
+                .then([](const commit_results&) {},
+                      [](const caf::error& e) { log::error("quarantine failed", {{"why", caf::to_string(e)}}); });
+          },
+          [](const caf::error& e) { log::error("quarantine failed", {{"why", caf::to_string(e)}}); });
+}
+
+void on_down(jobs_pointer self, const caf::down_msg& down) {
+  std::string id;
+  switch (self->state.live.went_down(down, self->state.h->steady(), id)) {
+    case crash_verdict::restart: activate(self, id); break;
+    case crash_verdict::quarantine: quarantine(self, id); break;
+    case crash_verdict::retired:
+    case crash_verdict::not_ours: break;
+  }
+}
+
+jobs_actor::behavior_type jobs(jobs_pointer self, house* h) {
+  self->state.h = h;
+  self->set_down_handler([self](const caf::down_msg& down) { on_down(self, down); });
+  return {
+      [self](tell_job& x) {
+        auto& to = activate(self, x.job_id);
+        self->send(to, std::move(x));
+      },
+      [self](cancel_job& x) {
+        auto& to = activate(self, x.job_id);
+        return self->delegate(to, std::move(x));
+      },
+      [self](await_job& x) {
+        auto& to = activate(self, x.job_id);
+        return self->delegate(to, std::move(x));
+      },
+      [self](const passivate& x) { self->state.live.let_go(self, x.id); },
+  };
+}
+
+}  // namespace
+
+jobs_actor spawn_jobs(house& h) { return h.system.spawn(jobs, &h); }
+
+}  // namespace troupe

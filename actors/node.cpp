@@ -1,0 +1,170 @@
+// The gateway's side of one joined node: liveness, what it was given, and the batched way there and back.
+#include <unordered_map>
+
+#include "actors/actors.hpp"
+#include "config/log.hpp"
+
+namespace troupe {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+struct given {
+  int64_t epoch = 0;
+  int64_t since_ms = 0;  // monotonic: given, or last named in a beat
+};
+
+struct node_state {
+  node_state() = default;
+  static inline const char* name = "node";
+  house* h = nullptr;
+  std::string id;
+  int64_t session = 0;
+  agent_port agent;
+  int64_t last_beat_ms = 0;
+  std::unordered_map<std::string, given> leases;
+  // gathered for the agent
+  run_jobs runs;
+  stop_jobs stops;
+  report_ack acks;
+  bool flush_sent = false;
+};
+
+using node_pointer = node_actor::stateful_pointer<node_state>;
+
+void flush_soon(node_pointer self) {
+  if (std::exchange(self->state.flush_sent, true)) return;
+  self->send(self, flush{});
+}
+
+void send_gathered(node_pointer self) {
+  auto& s = self->state;
+  s.flush_sent = false;
+  if (!s.runs.orders.empty()) self->send(s.agent, std::exchange(s.runs, {}));
+  if (!s.stops.leases.empty()) self->send(s.agent, std::exchange(s.stops, {}));
+  if (!s.acks.stored.empty() || !s.acks.stale.empty()) self->send(s.agent, std::exchange(s.acks, {}));
+}
+
+void on_run(node_pointer self, send_run& x) {
+  auto& s = self->state;
+  if (x.session != s.session)  // granted to an earlier session: never told to anyone
+    return self->send(s.h->actors.jobs.get(), tell_job{x.order.job_id, job_input::lost{x.order.epoch}});
+  s.leases[x.order.job_id] = {x.order.epoch, s.h->steady()};
+  s.runs.orders.push_back(std::move(x.order));
+  flush_soon(self);
+}
+
+void on_ack(node_pointer self, const send_ack& x) {
+  auto& s = self->state;
+  auto found = s.leases.find(x.lease.job_id);
+  if (found != s.leases.end() && found->second.epoch <= x.lease.epoch) s.leases.erase(found);
+  (x.stale ? s.acks.stale : s.acks.stored).push_back(x.lease);
+  flush_soon(self);
+}
+
+void on_report(node_pointer self, node_report& x) {
+  auto& s = self->state;
+  if (x.session != s.session) return;
+  auto jobs = s.h->actors.jobs.get();
+  for (auto& l : x.started) self->send(jobs, tell_job{l.job_id, job_input::start{l.epoch}});
+  for (auto& p : x.progress)
+    self->send(jobs, tell_job{p.lease.job_id, job_input::progress{p.lease.epoch, p.ppm, std::move(p.message)}});
+  for (auto& f : x.finished)
+    self->send(jobs, tell_job{f.lease.job_id, job_input::finish{f.lease.epoch, std::move(f.report), s.id}});
+  for (auto& l : x.rejected) {
+    s.leases.erase(l.job_id);
+    self->send(jobs, tell_job{l.job_id, job_input::reject{l.epoch}});
+  }
+}
+
+/// The store remembers when it was last seen; being late with that costs nothing.
+void store_beat(node_pointer self, const std::string& state) {
+  auto& s = self->state;
+  change c;
+  node_row row;
+  row.id = s.id;
+  row.state = state;
+  row.session_epoch = s.session;
+  row.seen_ms = s.h->now_ms();
+  row.lease_until_ms = row.seen_ms + (state == "online" ? limits::lease_ttl_ms : 0);
+  c.node = std::move(row);
+  self->request(s.h->actors.ledger.get(), store_limit, commit_changes{{std::move(c)}})
+      .then([](const commit_results&) {}, [](const caf::error&) {});
+}
+
+/// What we gave but the node does not name for long got lost on the way.
+void compare_leases(node_pointer self, const std::vector<lease_ref>& holding) {
+  auto& s = self->state;
+  auto now = s.h->steady();
+  for (auto& l : holding) {
+    auto found = s.leases.find(l.job_id);
+    if (found != s.leases.end() && found->second.epoch == l.epoch) found->second.since_ms = now;
+  }
+  for (auto i = s.leases.begin(); i != s.leases.end();) {
+    if (now - i->second.since_ms < limits::report_lost_ms) {
+      ++i;
+      continue;
+    }
+    log::warn("a granted job got lost on the way", {{"job_id", i->first}, {"node_id", s.id}});
+    self->send(s.h->actors.jobs.get(), tell_job{i->first, job_input::lost{i->second.epoch}});
+    i = s.leases.erase(i);
+  }
+}
+
+beat_reply on_beat(node_pointer self, const node_beat& x) {
+  auto& s = self->state;
+  if (x.session != s.session) return {false};
+  s.last_beat_ms = s.h->steady();
+  compare_leases(self, x.holding);
+  store_beat(self, "online");
+  return {true};
+}
+
+void leave_silently(node_pointer self, int64_t grace_ms, const char* why) {
+  auto& s = self->state;
+  log::warn("node left", {{"node_id", s.id}, {"why", why}});
+  store_beat(self, "offline");
+  self->send(s.h->actors.nodes.get(), node_silent{s.id, s.session, s.h->steady() + grace_ms});
+  self->quit();
+}
+
+void on_tick(node_pointer self) {
+  auto& s = self->state;
+  if (s.h->steady() - s.last_beat_ms >= limits::lease_ttl_ms) return leave_silently(self, 0, "no beat");
+  self->delayed_send(self, 500ms, tick{});
+}
+
+node_actor::behavior_type node(node_pointer self, house* h, const node_welcome& session, const agent_port& agent,
+                               const std::vector<lease_ref>& granted) {
+  auto& s = self->state;
+  s.h = h;
+  s.id = session.node_id;
+  s.session = session.session;
+  s.agent = agent;
+  s.last_beat_ms = h->steady();
+  for (auto& l : granted) s.leases[l.job_id] = {l.epoch, h->steady()};
+  self->monitor(agent);
+  self->set_down_handler([self](const caf::down_msg&) { leave_silently(self, limits::lost_grace_ms, "connection closed"); });
+  self->delayed_send(self, 500ms, tick{});
+  return {
+      [self](const node_beat& x) { return on_beat(self, x); },
+      [self](node_report& x) { on_report(self, x); },
+      [self](send_run& x) { on_run(self, x); },
+      [self](const send_stop& x) {
+        self->state.stops.leases.push_back(x.lease);
+        flush_soon(self);
+      },
+      [self](const send_ack& x) { on_ack(self, x); },
+      [self](tick) { on_tick(self); },
+      [self](flush) { send_gathered(self); },
+  };
+}
+
+}  // namespace
+
+node_actor spawn_node(house& h, const node_welcome& session, agent_port agent, const std::vector<lease_ref>& granted) {
+  return h.system.spawn(node, &h, session, std::move(agent), granted);
+}
+
+}  // namespace troupe

@@ -1,0 +1,130 @@
+// The order of start and stop, and who is replaced when it crashes. A lost ledger ends the process: the service
+// manager starts a fresh one, which reads everything from the store.
+#include "actors/actors.hpp"
+#include "actors/entities.hpp"
+#include "config/log.hpp"
+
+namespace troupe {
+
+namespace {
+
+/// How to start one subsystem, and how to end it. The order of the list is the order of start.
+struct child_spec {
+  std::string name;
+  bool replaceable = true;
+  std::function<caf::actor()> start;  // also puts the new handle into the directory
+};
+
+struct child {
+  child_spec spec;
+  caf::actor handle;
+  restart_budget budget = subsystem_budget();
+};
+
+struct root_state {
+  root_state() = default;
+  static inline const char* name = "root";
+  house* h = nullptr;
+  cast_options options;
+  std::vector<child> children;
+  bool stopping = false;
+};
+
+using root_pointer = caf::stateful_actor<root_state>*;
+
+template <class Handle>
+std::function<caf::actor()> starter(place<Handle>& where, std::function<Handle()> spawn) {
+  return [&where, spawn = std::move(spawn)] {
+    auto handle = spawn();
+    where.set(handle);
+    return caf::actor_cast<caf::actor>(handle);
+  };
+}
+
+std::vector<child_spec> cast_list(house& h, const cast_options& o) {
+  auto& a = h.actors;
+  std::vector<child_spec> list;
+  list.push_back({"events", true, starter<events_actor>(a.events, [&h] { return spawn_events(h); })});
+  list.push_back({"ledger", false, starter<ledger_actor>(a.ledger, [&h, o] {
+                    return spawn_ledger(h, o.blocking, o.open_writer());
+                  })});
+  for (size_t i = 0; i < o.readers; ++i) {
+    a.readers.push_back(std::make_unique<place<reader_actor>>());
+    list.push_back({"reader", true, starter<reader_actor>(*a.readers.back(), [&h, o] {
+                      return spawn_reader(h, o.blocking, o.open_reader());
+                    })});
+  }
+  list.push_back({"sessions", true, starter<sessions_actor>(a.sessions, [&h] { return spawn_sessions(h); })});
+  list.push_back({"identity", true, starter<identity_actor>(a.identity, [&h, o] { return spawn_identity(h, o.blocking); })});
+  list.push_back({"wallets", true, starter<wallets_actor>(a.wallets, [&h] { return spawn_wallets(h); })});
+  list.push_back({"jobs", true, starter<jobs_actor>(a.jobs, [&h] { return spawn_jobs(h); })});
+  list.push_back({"dispatcher", true, starter<dispatcher_actor>(a.dispatcher, [&h] { return spawn_dispatcher(h); })});
+  list.push_back({"nodes", true, starter<nodes_actor>(a.nodes, [&h] { return spawn_nodes(h); })});
+  return list;
+}
+
+void start(root_pointer self, child& c) {
+  c.handle = c.spec.start();
+  self->monitor(c.handle);
+}
+
+void give_up(root_pointer self, const std::string& why) {
+  if (std::exchange(self->state.stopping, true)) return;
+  log::error("giving up", {{"why", why}});
+  self->state.options.give_up(why);
+}
+
+void on_down(root_pointer self, const caf::down_msg& down) {
+  auto& s = self->state;
+  if (s.stopping) return;
+  for (auto& c : s.children) {
+    if (c.handle.address() != down.source) continue;
+    log::error("a subsystem crashed", {{"name", c.spec.name}, {"reason", caf::to_string(down.reason)}});
+    if (!c.spec.replaceable || !c.budget.allows(s.h->steady())) return give_up(self, c.spec.name + " crashed");
+    try {
+      return start(self, c);
+    } catch (const store_unavailable& e) {
+      return give_up(self, e.what());
+    }
+  }
+}
+
+/// Last user first, its tools after it.
+void stop_all(root_pointer self, const caf::error& why) {
+  auto& s = self->state;
+  s.stopping = true;
+  for (auto c = s.children.rbegin(); c != s.children.rend(); ++c) self->send_exit(c->handle, why);
+  auto& a = s.h->actors;
+  a.nodes.set({});
+  a.dispatcher.set({});
+  a.jobs.set({});
+  a.wallets.set({});
+  a.identity.set({});
+  a.sessions.set({});
+  for (auto& r : a.readers) r->set({});
+  a.ledger.set({});
+  a.events.set({});
+  s.children.clear();
+  self->quit(why);
+}
+
+caf::behavior root(root_pointer self, house* h, cast_options options) {
+  auto& s = self->state;
+  s.h = h;
+  s.options = std::move(options);
+  self->set_down_handler([self](const caf::down_msg& down) { on_down(self, down); });
+  self->set_exit_handler([self](caf::exit_msg& x) { stop_all(self, x.reason); });
+  for (auto& spec : cast_list(*h, s.options)) {
+    s.children.push_back({std::move(spec), {}});
+    start(self, s.children.back());
+  }
+  return {[](tick) {}};
+}
+
+}  // namespace
+
+caf::actor spawn_root(house& h, cast_options options) {
+  return caf::actor_cast<caf::actor>(h.system.spawn(root, &h, std::move(options)));
+}
+
+}  // namespace troupe

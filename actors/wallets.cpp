@@ -1,0 +1,170 @@
+// One wallet actor per owner: every money request of an owner passes through it, in order. It holds no truth: the
+// ledger refuses what the owner does not have.
+#include "actors/actors.hpp"
+#include "actors/entities.hpp"
+
+namespace troupe {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto idle_check = 30s;
+
+struct wallet_state {
+  wallet_state() = default;
+  static inline const char* name = "wallet";
+  house* h = nullptr;
+  std::string owner;
+  int64_t used = 0, used_before = 0;
+  int32_t in_flight = 0;
+  bool leaving = false;
+};
+
+using wallet_pointer = wallet_actor::stateful_pointer<wallet_state>;
+
+event_row queued_event(const job& j) {
+  event_row e;
+  e.user_id = j.user_id;
+  e.job_id = j.id;
+  e.kind = to_string(j.state);  // queued, or scheduled
+  e.value = j.hold;
+  e.currency = j.currency;
+  e.at_ms = j.created_ms;
+  return e;
+}
+
+change change_of(job_entry& x) {
+  change c;
+  c.once = std::move(x.once);
+  auto& j = x.insert.row;
+  c.opens = hold_open{j.hold_id, j.id, {j.user_id, account_kind::available, j.currency}, j.hold};
+  c.events.push_back(queued_event(j));
+  c.submits = std::move(x.insert);
+  return c;
+}
+
+change change_of(deposit_money& x) {
+  change c;
+  c.once = std::move(x.once);
+  c.transfers.push_back({std::move(x.transfer_id), x.code,
+                         {std::string{platform_owner}, account_kind::issuance, x.currency},
+                         {x.user_id, account_kind::available, x.currency},
+                         x.value, std::move(x.note)});
+  return c;
+}
+
+void rest(wallet_pointer self) {
+  if (self->state.leaving && self->state.in_flight == 0) self->quit();
+}
+
+/// Commits and answers; `committed` sees the results first.
+template <class Answer, class Committed>
+void commit(wallet_pointer self, std::vector<change> changes, caf::typed_response_promise<Answer> promise,
+            Committed committed) {
+  self->state.used += 1;
+  self->state.in_flight += 1;
+  self->request(self->state.h->actors.ledger.get(), store_limit, commit_changes{std::move(changes)})
+      .then(
+          [=](commit_results& answer) mutable {
+            self->state.in_flight -= 1;
+            committed(answer, promise);
+            rest(self);
+          },
+          [=](caf::error& why) mutable {
+            self->state.in_flight -= 1;
+            promise.deliver(std::move(why));
+            rest(self);
+          });
+}
+
+caf::result<commit_results> submit(wallet_pointer self, submit_jobs& ask) {
+  auto promise = self->make_response_promise<commit_results>();
+  auto briefs = std::make_shared<std::vector<job_brief>>();
+  std::vector<change> changes;
+  for (auto& x : ask.jobs) {
+    auto& j = x.insert.row;
+    briefs->push_back({j.id, j.user_id, j.state, j.priority, 0, j.created_ms, j.run_at_ms, {}, x.insert.spec.needs});
+    changes.push_back(change_of(x));
+  }
+  commit(self, std::move(changes), promise, [self, briefs](commit_results& answer, auto& p) {
+    jobs_waiting told;
+    for (size_t i = 0; i < briefs->size(); ++i)
+      if (answer.results[i].why == errc::ok && !answer.results[i].replayed) told.jobs.push_back(std::move((*briefs)[i]));
+    if (!told.jobs.empty()) self->send(self->state.h->actors.dispatcher.get(), std::move(told));
+    p.deliver(std::move(answer));
+  });
+  return promise;
+}
+
+caf::result<change_result> deposit(wallet_pointer self, deposit_money& ask) {
+  auto promise = self->make_response_promise<change_result>();
+  commit(self, {change_of(ask)}, promise,
+         [](commit_results& answer, auto& p) { p.deliver(std::move(answer.results.at(0))); });
+  return promise;
+}
+
+void on_tick(wallet_pointer self) {
+  auto& s = self->state;
+  if (s.used == s.used_before && s.in_flight == 0) {
+    self->send(s.h->actors.wallets.get(), passivate{s.owner});
+    return;
+  }
+  s.used_before = s.used;
+  self->delayed_send(self, idle_check, tick{});
+}
+
+wallet_actor::behavior_type wallet(wallet_pointer self, house* h, std::string owner) {
+  self->state.h = h;
+  self->state.owner = std::move(owner);
+  self->delayed_send(self, idle_check, tick{});
+  return {
+      [self](submit_jobs& ask) { return submit(self, ask); },
+      [self](deposit_money& ask) { return deposit(self, ask); },
+      [self](tick) { on_tick(self); },
+      [self](leave) {
+        self->state.leaving = true;
+        rest(self);
+      },
+  };
+}
+
+struct wallets_state {
+  wallets_state() = default;
+  static inline const char* name = "wallets";
+  house* h = nullptr;
+  entities<wallet_actor> live;
+};
+
+using wallets_pointer = wallets_actor::stateful_pointer<wallets_state>;
+
+const wallet_actor& activate(wallets_pointer self, const std::string& owner) {
+  return self->state.live.get(self, owner, [self](const std::string& x) {
+    return self->system().spawn(wallet, self->state.h, x);
+  });
+}
+
+wallets_actor::behavior_type wallets(wallets_pointer self, house* h) {
+  self->state.h = h;
+  self->set_down_handler([self](const caf::down_msg& down) {
+    std::string id;  // nothing to reload: the next request activates it again
+    self->state.live.went_down(down, self->state.h->steady(), id);
+  });
+  return {
+      [self](submit_jobs& ask) {
+        auto& to = activate(self, ask.user_id);
+        return self->delegate(to, std::move(ask));
+      },
+      [self](deposit_money& ask) {
+        auto& to = activate(self, ask.user_id);
+        return self->delegate(to, std::move(ask));
+      },
+      [self](const passivate& x) { self->state.live.let_go(self, x.id); },
+  };
+}
+
+}  // namespace
+
+wallets_actor spawn_wallets(house& h) { return h.system.spawn(wallets, &h); }
+
+}  // namespace troupe
