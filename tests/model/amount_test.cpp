@@ -48,11 +48,11 @@ TEST_CASE("an amount is read to the last nano-unit") {
       {"9223372036.854775806", most - 1},
       {"9223372036.854775807", most},
   };
-  for (const auto& [text, value] : good) {
-    CAPTURE(text);
-    auto read = parse_amount(text);
+  for (const auto& x : good) {
+    CAPTURE(x.first);
+    auto read = parse_amount(x.first);
     REQUIRE(read);
-    CHECK(*read == value);
+    CHECK(*read == x.second);
   }
 }
 
