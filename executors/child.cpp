@@ -5,9 +5,9 @@
 #include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <cerrno>
@@ -149,6 +149,9 @@ launch_error explain(const complaint& said, const std::string& name) {
   return {!is_nodes_fault(said), "cannot run " + name + ": " + std::generic_category().message(said.number)};
 }
 
+/// By number: the header of glibc 2.36 declares its function for C only.
+descriptor open_pidfd(pid_t id) { return descriptor(static_cast<int>(syscall(SYS_pidfd_open, id, 0))); }
+
 rlim_t descriptors_max() {
   rlimit limit{};
   return getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < 65536 ? limit.rlim_cur : 65536;
@@ -191,7 +194,7 @@ std::optional<launch_error> child::start(const launch& what) {
   out = std::move(from_stdout.read);
   err = std::move(from_stderr.read);
   for (auto each : {&in, &out, &err}) do_not_block(*each);
-  end_event = descriptor(pidfd_open(id_, 0));
+  end_event = open_pidfd(id_);
   return {};
 }
 
