@@ -159,7 +159,7 @@ strings source_files() {
     if (entry->is_directory() && (name[0] == '.' || (is_top && (name.starts_with("build") || name == "data")))) {
       entry.disable_recursion_pending();
     } else if (entry->is_regular_file() && is_source(entry->path())) {
-      paths.push_back(fs::relative(entry->path(), root).string());
+      paths.push_back(entry->path().lexically_relative(root).string());
     }
   }
   return paths;
