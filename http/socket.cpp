@@ -46,12 +46,14 @@ class socket_session final : public session, public web_socket, public std::enab
   void on_accept(error_code);
   void read();
   void on_read(error_code);
+  void on_control(websocket::frame_type);
   void write();
   void on_written(error_code);
   void ping();
   void begin_close(uint16_t code, std::string reason);
+  void end_for_user();
   void say_close();
-  template <class Work> bool post(Work);
+  template <class Work> void post(Work);
   void cut();
   bool still_open(error_code);
   void finish();
@@ -67,7 +69,11 @@ class socket_session final : public session, public web_socket, public std::enab
   handshake_request handshake_;
   websocket::close_reason reason_;
   int pending_ = 0;  // operations under way; the stream must outlive them
-  bool open_ = false, closing_ = false, broken_ = false, pinging_ = false, writing_ = false;
+  int64_t heard_ms_ = 0;
+  bool open_ = false, pinging_ = false, writing_ = false;
+  bool closing_ = false;       // the user was told; whoever began
+  bool close_wanted_ = false;  // our close frame is to follow the queue
+  bool broken_ = false;        // an operation failed: wait for the others, then finish
 
   mutable std::mutex mutex_;  // for what follows
   std::deque<std::string> queue_;  // its front is being written
@@ -77,11 +83,8 @@ class socket_session final : public session, public web_socket, public std::enab
 };
 
 void socket_session::set_options(std::string request_id) {
-  websocket::stream_base::timeout limits;
-  limits.handshake_timeout = std::chrono::milliseconds(core_->options.header_ms);
-  limits.idle_timeout = std::chrono::milliseconds(core_->options.socket_idle_ms);
-  limits.keep_alive_pings = false;  // ours come more often than at half of that
-  stream_->set_option(limits);
+  // No time-out of Beast's: it sets a timer for every message, and pongs do not renew it. The sweep sees to that.
+  stream_->control_callback([this](websocket::frame_type kind, beast::string_view) { on_control(kind); });
   stream_->set_option(websocket::stream_base::decorator([id = std::move(request_id)](websocket::response_type& reply) {
     reply.set(beast::http::field::server, "troupe");
     reply.set("X-Request-ID", id);
@@ -93,6 +96,7 @@ void socket_session::set_options(std::string request_id) {
 
 void socket_session::start(handshake_request request, std::string request_id) {
   set_options(std::move(request_id));
+  allow(core_->options.header_ms);
   handshake_ = std::move(request);
   ++pending_;
   stream_->async_accept(handshake_, [self = shared_from_this()](error_code error) { self->on_accept(error); });
@@ -103,10 +107,11 @@ void socket_session::on_accept(error_code error) {
   handshake_ = {};
   if (!still_open(error)) return;
   open_ = true;
-  if (closing_) say_close();
+  if (close_wanted_) say_close();
   else {
+    heard_ms_ = steady_now_ms();
     allow(core_->options.socket_ping_ms);
-    events_ = std::exchange(opened_, {})(shared_from_this());
+    events_ = std::exchange(opened_, nullptr)(shared_from_this());
   }
   read();
 }
@@ -118,11 +123,17 @@ void socket_session::read() {
 
 void socket_session::on_read(error_code error) {
   if (!still_open(error)) return;
+  heard_ms_ = steady_now_ms();
   if (!stream_->got_text()) begin_close(websocket::close_code::unknown_data, "only text is spoken here");
   else if (!closing_ && events_.message) events_.message(beast::buffers_to_string(in_.data()));
   in_.consume(in_.size());
   if (in_.capacity() > 4096) in_.shrink_to_fit();  // thousands of sockets are idle
   read();
+}
+
+void socket_session::on_control(websocket::frame_type kind) {
+  heard_ms_ = steady_now_ms();
+  if (kind == websocket::frame_type::close) end_for_user();  // Beast answers it, and waits for the client to hang up
 }
 
 bool socket_session::send(std::string frame) {
@@ -165,12 +176,14 @@ void socket_session::on_written(error_code error) {
     empty = queue_.empty();
   }
   if (!empty) write();
-  else if (closing_) say_close();
+  else if (close_wanted_) say_close();
   else if (events_.drained) events_.drained();
 }
 
 void socket_session::ping() {
-  allow(core_->options.socket_ping_ms);
+  auto left_ms = heard_ms_ + core_->options.socket_idle_ms - steady_now_ms();
+  if (left_ms <= 0) return cut();
+  allow(std::min<int64_t>(left_ms, core_->options.socket_ping_ms));
   if (std::exchange(pinging_, true)) return;
   ++pending_;
   stream_->async_ping({}, [self = shared_from_this()](error_code error) {
@@ -180,11 +193,9 @@ void socket_session::ping() {
 }
 
 template <class Work>
-bool socket_session::post(Work work) {
+void socket_session::post(Work work) {
   std::lock_guard lock(mutex_);
-  if (finished_) return false;
-  boost::asio::post(executor_, std::move(work));
-  return true;
+  if (!finished_) boost::asio::post(executor_, std::move(work));
 }
 
 void socket_session::close(uint16_t code, std::string reason) {
@@ -197,21 +208,32 @@ void socket_session::close(uint16_t code, std::string reason) {
 
 void socket_session::begin_close(uint16_t code, std::string reason) {
   if (broken_ || closing_) return;
-  closing_ = true;
+  close_wanted_ = true;
   reason.resize(std::min(reason.size(), reason_bytes_max));
   reason_.code = static_cast<websocket::close_code>(code);
   reason_.reason = beast::string_view(reason);
-  allow(close_ms);
-  bool empty;
-  {
-    std::lock_guard lock(mutex_);
-    shut_ = true;
-    empty = queue_.empty();
-  }
+  end_for_user();
+  std::unique_lock lock(mutex_);
+  bool empty = queue_.empty();
+  lock.unlock();
   if (open_ && empty) say_close();  // else after the handshake, or after the last frame
 }
 
+/// From here on nothing but the rest of the queue and the closing handshake happens, and that within bounds.
+void socket_session::end_for_user() {
+  if (std::exchange(closing_, true)) return;
+  allow(close_ms);
+  {
+    std::lock_guard lock(mutex_);
+    shut_ = true;
+  }
+  opened_ = {};
+  auto events = std::exchange(events_, {});  // they may hold this socket, and it holds them
+  if (events.closed) events.closed();
+}
+
 void socket_session::say_close() {
+  close_wanted_ = false;
   ++pending_;
   stream_->async_close(reason_, [self = shared_from_this()](error_code error) { self->still_open(error); });
 }
@@ -219,8 +241,8 @@ void socket_session::say_close() {
 void socket_session::check_deadline() {
   post([self = shared_from_this()] {
     if (self->broken_ || !self->overdue(steady_now_ms())) return;
-    if (self->closing_) self->cut();
-    else self->ping();
+    if (self->open_ && !self->closing_) self->ping();
+    else self->cut();
   });
 }
 
@@ -247,16 +269,14 @@ bool socket_session::still_open(error_code error) {
 }
 
 void socket_session::finish() {
+  end_for_user();
   {
     std::lock_guard lock(mutex_);
-    shut_ = finished_ = true;
+    finished_ = true;
     queue_.clear();
     queue_bytes_ = 0;
   }
   stream_.reset();
-  opened_ = {};
-  auto events = std::exchange(events_, {});  // they may hold this socket, and it holds them
-  if (events.closed) events.closed();
   core_->remove(this);
 }
 
