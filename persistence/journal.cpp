@@ -1,0 +1,77 @@
+// The canonical encoding: numbers as 8 bytes, least first; texts as their length and their bytes.
+#include "persistence/journal.hpp"
+
+#include <stdexcept>
+
+namespace troupe {
+
+namespace {
+
+constexpr size_t hash_bytes = 32;
+
+void append(std::string& to, int64_t x) {
+  char bytes[8];
+  for (int i = 0; i < 8; ++i) bytes[i] = static_cast<char>(static_cast<uint64_t>(x) >> (8 * i));
+  to.append(bytes, sizeof bytes);
+}
+
+void append(std::string& to, std::string_view x) {
+  append(to, static_cast<int64_t>(x.size()));
+  to += x;
+}
+
+template <class E> requires std::is_enum_v<E> void append(std::string& to, E x) { append(to, static_cast<int64_t>(x)); }
+
+template <class... T> void append_all(std::string& to, const T&... values) { (append(to, values), ...); }
+
+}  // namespace
+
+std::string_view to_string(journal_kind x) {
+  switch (x) {
+    case journal_kind::post: return "post";
+    case journal_kind::hold: return "hold";
+    case journal_kind::capture: return "capture";
+    case journal_kind::release: return "release";
+  }
+  return "unknown";
+}
+
+std::string_view to_string(account_kind x) {
+  switch (x) {
+    case account_kind::available: return "available";
+    case account_kind::earned: return "earned";
+    case account_kind::fee: return "fee";
+    case account_kind::issuance: return "issuance";
+  }
+  return "unknown";
+}
+
+std::string hold_row_id(std::string_view hold_id, transfer_code code) {
+  std::string id{hold_id};
+  switch (code) {
+    case transfer_code::hold: return id + "/hold";
+    case transfer_code::provider_share: return id + "/provider";
+    case transfer_code::platform_fee: return id + "/fee";
+    case transfer_code::release: return id + "/release";
+    default: throw std::logic_error{"no row of a hold has code " + std::string{to_string(code)}};
+  }
+}
+
+journal_hasher::journal_hasher() : sha256_{EVP_MD_fetch(nullptr, "SHA256", nullptr)}, context_{EVP_MD_CTX_new()} {
+  if (!sha256_ || !context_) throw std::bad_alloc{};
+}
+
+std::string journal_hasher::next(std::string_view previous, const journal_row& r) {
+  scratch_.clear();
+  append_all(scratch_, previous, r.seq, r.id, r.kind, r.code, r.debit, r.debit_owner, r.debit_kind, r.credit,
+             r.credit_owner, r.credit_kind, r.value, r.currency, r.hold_id, r.job_id, r.note, r.at_ms);
+  std::string hash(hash_bytes, '\0');
+  auto to = reinterpret_cast<unsigned char*>(hash.data());
+  auto ok = EVP_DigestInit_ex2(context_.get(), sha256_.get(), nullptr) == 1 &&
+            EVP_DigestUpdate(context_.get(), scratch_.data(), scratch_.size()) == 1 &&
+            EVP_DigestFinal_ex(context_.get(), to, nullptr) == 1;
+  if (!ok) throw std::logic_error{"SHA-256 is not to be had from this OpenSSL"};
+  return hash;
+}
+
+}  // namespace troupe

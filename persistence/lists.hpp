@@ -1,0 +1,21 @@
+// Short lists in one text column, as netstrings ("3:abc,"): any byte may occur in them, order is kept.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/job_spec.hpp"
+
+namespace troupe::sqlite {
+
+std::string pack(const std::vector<std::string>&);
+std::string pack(const std::vector<label>&);
+std::string pack(const std::vector<artifact>&);
+
+/// REQUIRES: made by `pack`; anything else throws store_unavailable, for the file was damaged.
+void unpack(std::string_view, std::vector<std::string>&);
+void unpack(std::string_view, std::vector<label>&);
+void unpack(std::string_view, std::vector<artifact>&);
+
+}  // namespace troupe::sqlite

@@ -1,0 +1,259 @@
+// The SQLite schema. CHECKs stand behind the conditional updates: a bug in this program must not make money.
+#include "persistence/migrations.hpp"
+
+namespace troupe::sqlite {
+
+namespace {
+
+// Amounts are counts of 10^-9. Kinds, codes, assets, states and outcomes are the numbers of the enums in model/.
+constexpr const char* money = R"sql(
+CREATE TABLE accounts(
+  id      INTEGER PRIMARY KEY,
+  owner   TEXT NOT NULL,
+  kind    INTEGER NOT NULL,
+  asset   INTEGER NOT NULL,
+  balance INTEGER NOT NULL,
+  held    INTEGER NOT NULL,
+  entries INTEGER NOT NULL,  -- journal rows, so that counting an owner's rows costs nothing
+  UNIQUE(owner, kind, asset),
+  CHECK (held >= 0 AND (kind = 70 OR balance >= held))
+) STRICT;
+
+CREATE TABLE holds(
+  id       TEXT PRIMARY KEY,
+  job_id   TEXT NOT NULL,
+  account  INTEGER NOT NULL,
+  amount   INTEGER NOT NULL,
+  captured INTEGER NOT NULL,
+  released INTEGER NOT NULL,
+  state    INTEGER NOT NULL,  -- 1 open, 2 settled
+  CHECK (captured >= 0 AND released >= 0 AND captured + released <= amount),
+  CHECK (state = 1 OR (state = 2 AND captured + released = amount))
+) STRICT, WITHOUT ROWID;
+
+-- hold and release: debit = credit, for only `held` changes.
+CREATE TABLE journal(
+  seq     INTEGER PRIMARY KEY,
+  id      TEXT NOT NULL UNIQUE,
+  kind    INTEGER NOT NULL,  -- 1 post, 2 hold, 3 capture, 4 release
+  code    INTEGER NOT NULL,
+  debit   INTEGER NOT NULL,
+  credit  INTEGER NOT NULL,
+  amount  INTEGER NOT NULL CHECK (amount > 0),
+  asset   INTEGER NOT NULL,
+  hold_id TEXT NOT NULL,
+  job_id  TEXT NOT NULL,
+  note    TEXT NOT NULL,
+  at_ms   INTEGER NOT NULL,
+  hash    BLOB NOT NULL
+) STRICT;
+CREATE INDEX journal_debit ON journal(debit);
+CREATE INDEX journal_credit ON journal(credit) WHERE credit <> debit;
+
+CREATE TABLE idempotency(
+  scope        TEXT NOT NULL,
+  key          TEXT NOT NULL,
+  request_hash TEXT NOT NULL,
+  status       INTEGER NOT NULL,
+  body         TEXT NOT NULL,
+  at_ms        INTEGER NOT NULL,
+  PRIMARY KEY(scope, key)
+) STRICT, WITHOUT ROWID;
+)sql";
+
+// `ended` is 0 while the job lives, else 1 completed, 2 failed, 3 cancelled. It is written at the start and at the
+// end only, so that the moves between touch no index.
+constexpr const char* work = R"sql(
+CREATE TABLE jobs(
+  id            TEXT PRIMARY KEY,
+  user_id       TEXT NOT NULL,
+  state         INTEGER NOT NULL,
+  version       INTEGER NOT NULL,
+  lease_epoch   INTEGER NOT NULL CHECK (lease_epoch >= 0),
+  attempts      INTEGER NOT NULL,
+  deliveries    INTEGER NOT NULL,
+  max_attempts  INTEGER NOT NULL,
+  priority      INTEGER NOT NULL,
+  currency      INTEGER NOT NULL,
+  pricing       INTEGER NOT NULL,
+  price_in      INTEGER NOT NULL,
+  price_out     INTEGER NOT NULL,
+  min_tokens    INTEGER NOT NULL,
+  fee_bps       INTEGER NOT NULL,
+  hold_id       TEXT NOT NULL,
+  hold          INTEGER NOT NULL,
+  cost          INTEGER NOT NULL,
+  timeout_ms    INTEGER NOT NULL,
+  node_id       TEXT NOT NULL,
+  node_session  INTEGER NOT NULL,
+  provider_user TEXT NOT NULL,
+  node_rate     INTEGER NOT NULL,
+  created_ms    INTEGER NOT NULL,
+  run_at_ms     INTEGER NOT NULL,
+  leased_ms     INTEGER NOT NULL,
+  started_ms    INTEGER NOT NULL,
+  finished_ms   INTEGER NOT NULL,
+  progress_ppm  INTEGER NOT NULL,
+  error_code    TEXT NOT NULL,
+  error_message TEXT NOT NULL,
+  ended         INTEGER NOT NULL,
+  CHECK (cost >= 0 AND cost <= hold),
+  CHECK ((state >= 8) = (ended > 0))
+) STRICT, WITHOUT ROWID;
+CREATE INDEX jobs_user ON jobs(user_id, id);
+CREATE INDEX jobs_live ON jobs(id, user_id) WHERE ended = 0;
+CREATE INDEX jobs_ended ON jobs(user_id, ended, id) WHERE ended > 0;
+
+CREATE TABLE job_specs(
+  job_id      TEXT PRIMARY KEY,
+  kind        INTEGER NOT NULL,
+  name        TEXT NOT NULL,
+  description TEXT NOT NULL,
+  params      TEXT NOT NULL,
+  gpu_type    TEXT NOT NULL,
+  gpu_count   INTEGER NOT NULL,
+  vram_mb     INTEGER NOT NULL,
+  region      TEXT NOT NULL,
+  model       TEXT NOT NULL,
+  labels      TEXT NOT NULL,
+  rate_max    INTEGER NOT NULL,
+  tags        TEXT NOT NULL,
+  limit_ms    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE attempts(
+  job_id   TEXT NOT NULL,
+  epoch    INTEGER NOT NULL,
+  node_id  TEXT NOT NULL,
+  rate     INTEGER NOT NULL,
+  outcome  INTEGER NOT NULL,
+  ran_ms   INTEGER NOT NULL,
+  began_ms INTEGER NOT NULL,
+  ended_ms INTEGER NOT NULL,
+  PRIMARY KEY(job_id, epoch)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE results(
+  job_id            TEXT NOT NULL,
+  epoch             INTEGER NOT NULL,
+  outcome           INTEGER NOT NULL,
+  ran_ms            INTEGER NOT NULL,
+  exit_code         INTEGER NOT NULL,
+  stdout_text       TEXT NOT NULL,
+  stderr_text       TEXT NOT NULL,
+  stdout_truncated  INTEGER NOT NULL,
+  stderr_truncated  INTEGER NOT NULL,
+  text              TEXT NOT NULL,
+  finish_reason     TEXT NOT NULL,
+  prompt_tokens     INTEGER NOT NULL,
+  completion_tokens INTEGER NOT NULL,
+  artifacts         TEXT NOT NULL,
+  error_code        TEXT NOT NULL,
+  error_message     TEXT NOT NULL,
+  PRIMARY KEY(job_id, epoch)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE events(
+  seq          INTEGER PRIMARY KEY,
+  user_id      TEXT NOT NULL,
+  job_id       TEXT NOT NULL,
+  kind         TEXT NOT NULL,
+  terminal     INTEGER NOT NULL,
+  attempt      INTEGER NOT NULL,
+  node_id      TEXT NOT NULL,
+  progress_ppm INTEGER NOT NULL,
+  message      TEXT NOT NULL,
+  error_code   TEXT NOT NULL,
+  value        INTEGER NOT NULL,
+  currency     INTEGER NOT NULL,
+  at_ms        INTEGER NOT NULL
+) STRICT;
+CREATE INDEX events_user ON events(user_id);
+CREATE INDEX events_job ON events(job_id) WHERE job_id <> '';
+)sql";
+
+constexpr const char* people = R"sql(
+CREATE TABLE users(
+  id            TEXT PRIMARY KEY,
+  email         TEXT NOT NULL UNIQUE,
+  username      TEXT NOT NULL,
+  organization  TEXT NOT NULL,
+  password_hash TEXT NOT NULL,
+  role          TEXT NOT NULL,
+  tier          TEXT NOT NULL,
+  created_ms    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX users_name ON users(username) WHERE username <> '';
+
+CREATE TABLE api_keys(
+  id         TEXT PRIMARY KEY,
+  user_id    TEXT NOT NULL,
+  key_hash   TEXT NOT NULL UNIQUE,
+  prefix     TEXT NOT NULL,
+  name       TEXT NOT NULL,
+  created_ms INTEGER NOT NULL,
+  expires_ms INTEGER NOT NULL,
+  revoked_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE sessions(
+  id         TEXT PRIMARY KEY,
+  user_id    TEXT NOT NULL,
+  created_ms INTEGER NOT NULL,
+  expires_ms INTEGER NOT NULL,
+  revoked_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE node_keys(
+  key_hash   TEXT PRIMARY KEY,
+  user_id    TEXT NOT NULL,
+  name       TEXT NOT NULL,
+  created_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE nodes(
+  id             TEXT PRIMARY KEY,
+  name           TEXT NOT NULL,
+  user_id        TEXT NOT NULL,
+  region         TEXT NOT NULL,
+  state          TEXT NOT NULL,
+  session_epoch  INTEGER NOT NULL CHECK (session_epoch > 0),
+  instance       TEXT NOT NULL,
+  lease_until_ms INTEGER NOT NULL,
+  slots          INTEGER NOT NULL,
+  rate           INTEGER NOT NULL,
+  gpus           TEXT NOT NULL,
+  labels         TEXT NOT NULL,
+  models         TEXT NOT NULL,
+  registered_ms  INTEGER NOT NULL,
+  seen_ms        INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+)sql";
+
+}  // namespace
+
+const std::vector<migration>& migrations() {
+  static const std::vector<migration> list{{1, money}, {2, work}, {3, people}};
+  return list;
+}
+
+int schema_version(connection& db) {
+  auto known = statement{db, "SELECT 1 FROM sqlite_schema WHERE name = 'schema_version'"}.any();
+  if (!known) return 0;
+  int number = 0;
+  statement{db, "SELECT coalesce(max(number), 0) FROM schema_version"}.first([&](row& r) { r(number); });
+  return number;
+}
+
+void migrate(connection& db) {
+  auto have = schema_version(db);
+  for (const auto& step : migrations()) {
+    if (step.number <= have) continue;
+    db.exec("BEGIN IMMEDIATE; CREATE TABLE IF NOT EXISTS schema_version(number INTEGER PRIMARY KEY) STRICT;");
+    db.exec(step.sql);
+    statement{db, "INSERT INTO schema_version(number) VALUES(?)"}.run(step.number);
+    db.exec("COMMIT");
+  }
+}
+
+}  // namespace troupe::sqlite

@@ -1,0 +1,110 @@
+// Small tables, rarely written; each check names what stands in the way.
+#include "persistence/sqlite_people.hpp"
+
+#include "persistence/columns.hpp"
+#include "persistence/refusal.hpp"
+
+namespace troupe::sqlite {
+
+std::string lower_case(std::string_view x) {
+  std::string low{x};
+  for (auto& c : low)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return low;
+}
+
+people_book::people_book(connection& db)
+    : any_user_{db, "SELECT 1 FROM users WHERE id=?"},
+      any_login_{db, "SELECT 1 FROM users WHERE email=? UNION ALL"
+                     " SELECT 1 FROM users WHERE username=? AND username<>''"},
+      insert_user_{db, "INSERT INTO users(" + user_columns + ") VALUES(" + marks(8) + ")"},
+      update_tier_{db, "UPDATE users SET tier=? WHERE id=?"},
+      any_api_key_{db, "SELECT 1 FROM api_keys WHERE id=?"},
+      any_key_hash_{db, "SELECT 1 FROM api_keys WHERE key_hash=?"},
+      insert_api_key_{db, "INSERT INTO api_keys(id,user_id,key_hash,prefix,name,created_ms,expires_ms,revoked_ms)"
+                          " VALUES(" + marks(8) + ")"},
+      revoke_api_key_{db, "UPDATE api_keys SET revoked_ms=? WHERE id=?"},
+      insert_session_{db, "INSERT INTO sessions(id,user_id,created_ms,expires_ms,revoked_ms) VALUES(?,?,?,?,?)"},
+      revoke_session_{db, "UPDATE sessions SET revoked_ms=? WHERE id=?"},
+      find_node_key_{db, "SELECT user_id,name FROM node_keys WHERE key_hash=?"},
+      insert_node_key_{db, "INSERT INTO node_keys(key_hash,user_id,name,created_ms) VALUES(?,?,?,?)"
+                           " ON CONFLICT DO NOTHING"},
+      find_node_{db, "SELECT session_epoch FROM nodes WHERE id=?"},
+      put_node_{db, "INSERT INTO nodes(" + node_columns + ") VALUES(" + marks(15) + ") ON CONFLICT(id) DO UPDATE SET"
+                    " name=excluded.name, user_id=excluded.user_id, region=excluded.region, state=excluded.state,"
+                    " session_epoch=excluded.session_epoch, instance=excluded.instance,"
+                    " lease_until_ms=excluded.lease_until_ms, slots=excluded.slots, rate=excluded.rate,"
+                    " gpus=excluded.gpus, labels=excluded.labels, models=excluded.models, seen_ms=excluded.seen_ms"},
+      touch_node_{db, "UPDATE nodes SET state=?, lease_until_ms=?, seen_ms=? WHERE id=? AND session_epoch=?"} {}
+
+bool people_book::check(const change& c, change_result& r) {
+  if (c.user && !check_user(*c.user, r)) return false;
+  if (c.api_key && !check_api_key(*c.api_key, r)) return false;
+  if (c.node_key && !check_node_key(*c.node_key, r)) return false;
+  if (c.node && !check_node(*c.node, r)) return false;
+  auto unknown = c.tier && !any_user_.any(c.tier->user_id) && !(c.user && c.user->id == c.tier->user_id);
+  return !unknown || refuse(r, errc::not_found, "there is no user " + c.tier->user_id);
+}
+
+bool people_book::check_user(const user_row& u, change_result& r) {
+  auto taken = any_user_.any(u.id) || any_login_.any(lower_case(u.email), lower_case(u.username));
+  return !taken || refuse(r, errc::conflict, "already registered");
+}
+
+bool people_book::check_api_key(const api_key_row& k, change_result& r) {
+  auto clash = !any_api_key_.any(k.id) && any_key_hash_.any(k.key_hash);
+  return !clash || refuse(r, errc::conflict, "API key " + k.id + " has the hash of another");
+}
+
+bool people_book::check_node_key(const node_key_row& k, change_result& r) {
+  node_key_row old;
+  auto found = find_node_key_.first([&](row& x) { x(old.user_id, old.name); }, k.key_hash);
+  auto same = old.user_id == k.user_id && old.name == k.name;
+  return !found || same || refuse(r, errc::conflict, "that node key is already given out");
+}
+
+bool people_book::check_node(const node_row& n, change_result& r) {
+  int64_t epoch = 0;
+  find_node_.first([&](row& x) { x(epoch); }, n.id);
+  r.session_epoch = n.session_epoch == 0 ? epoch + 1 : epoch;
+  if (n.session_epoch == 0 || n.session_epoch == epoch) return true;
+  r.session_epoch = 0;
+  return refuse(r, errc::stale, "node " + n.id + " has a newer session");
+}
+
+void people_book::write(const change& c, change_result& r) {
+  if (c.user) {
+    auto u = *c.user;
+    u.email = lower_case(u.email);
+    u.username = lower_case(u.username);
+    insert_user_.run(u);
+  }
+  if (c.tier) update_tier_.run(c.tier->tier, c.tier->user_id);
+  if (c.api_key) write_api_key(*c.api_key);
+  if (c.session) write_session(*c.session);
+  if (c.node_key)
+    insert_node_key_.run(c.node_key->key_hash, c.node_key->user_id, c.node_key->name, c.node_key->created_ms);
+  if (c.node) write_node(*c.node, r);
+}
+
+void people_book::write_api_key(const api_key_row& k) {
+  if (revoke_api_key_.run(k.revoked_ms, k.id) == 1) return;
+  insert_api_key_.run(k.id, k.user_id, k.key_hash, k.prefix, k.name, k.created_ms, k.expires_ms, k.revoked_ms);
+}
+
+void people_book::write_session(const session_row& s) {
+  if (revoke_session_.run(s.revoked_ms, s.id) == 1) return;
+  insert_session_.run(s.id, s.user_id, s.created_ms, s.expires_ms, s.revoked_ms);
+}
+
+void people_book::write_node(const node_row& n, change_result& r) {
+  if (n.session_epoch != 0) {
+    touch_node_.run(n.state, n.lease_until_ms, n.seen_ms, n.id, n.session_epoch);
+    return;
+  }
+  auto joined = n;
+  joined.session_epoch = r.session_epoch;
+  put_node_.run(joined);
+}
+
+}  // namespace troupe::sqlite

@@ -1,0 +1,308 @@
+// What can be asked. Every question is answered through an index, so that old jobs cost nothing.
+#include "persistence/sqlite_reader.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <limits>
+#include <set>
+
+#include "model/limits.hpp"
+#include "persistence/columns.hpp"
+#include "persistence/journal.hpp"
+#include "persistence/sqlite.hpp"
+#include "persistence/sqlite_jobs.hpp"
+#include "persistence/sqlite_people.hpp"
+
+namespace troupe::sqlite {
+
+namespace {
+
+const std::string job_and_spec = "SELECT " + job_columns + "," + spec_columns;
+const std::string journal_rows =
+    "SELECT j.seq,j.id,j.code,d.owner,d.kind,d.asset,c.owner,c.kind,c.asset,j.amount,j.job_id,j.hold_id,j.note,j.at_ms"
+    " FROM journal j JOIN accounts d ON d.id=j.debit JOIN accounts c ON c.id=j.credit";
+
+/// Above every id: the start of a listing without `before_id`.
+constexpr std::string_view after_all = "\x7f";
+
+/// The columns of `journal_rows`.
+void read(row& r, transaction_row& t) {
+  r(t.seq, t.id, t.code, t.debit, t.credit, t.value, t.job_id, t.hold_id, t.note, t.at_ms);
+}
+
+/// A set of states as bits, for one prepared statement whatever the set.
+int64_t bits(const std::vector<job_state>& states) {
+  int64_t set = 0;
+  for (auto s : states) set |= int64_t{1} << static_cast<int>(s);
+  return set;
+}
+
+/// The live states that have this public word.
+int64_t live_bits(std::string_view word) {
+  std::vector<job_state> states;
+  for (int i = 0; i < job_states; ++i)
+    if (auto s = static_cast<job_state>(i); !is_terminal(s) && public_status(s) == word) states.push_back(s);
+  return bits(states);
+}
+
+/// The value of `ended` that has this public word, or 0.
+int ended_word_of(std::string_view word) {
+  for (auto s : {job_state::succeeded, job_state::failed, job_state::cancelled})
+    if (public_status(s) == word) return ended_word(s);
+  return 0;
+}
+
+class reader : public store_reader {
+ public:
+  explicit reader(const std::string& file) : db_{file} {}
+
+  std::optional<job_view> find_job(const std::string& id) override;
+  std::vector<job_view> list_jobs(const job_filter&) override;
+  std::vector<job_brief> live_jobs(const std::vector<job_state>&, const std::string& after_id, int32_t limit) override;
+  std::optional<idempotency_row> find_idempotent(const std::string& scope, const std::string& key) override;
+  std::vector<event_row> events_after(const std::string& user_id, const std::string& job_id, int64_t after,
+                                      int32_t limit) override;
+  int64_t last_event() override;
+  std::optional<user_row> find_user(const std::string& id) override { return user(find_user_, id); }
+  std::optional<user_row> find_user_by_login(const std::string& email_or_username) override;
+  std::optional<credential_row> find_api_key(const std::string& hash) override { return credential(find_key_, hash); }
+  std::optional<credential_row> find_session(const std::string& id) override { return credential(find_session_, id); }
+  std::optional<node_key_row> find_node_key(const std::string& key_hash) override;
+  std::vector<node_row> list_nodes() override;
+  std::vector<balance_row> balances(const std::string& owner) override;
+  std::vector<transaction_row> transactions(const std::string& owner, int32_t limit, int32_t offset,
+                                            const std::string& job_id) override;
+  int64_t count_transactions(const std::string& owner) override;
+
+ private:
+  /// Pages of the file come from the kernel's cache, shared with the other readers.
+  struct tuned : connection {
+    explicit tuned(const std::string& file) : connection{file, access::read} {
+      exec("PRAGMA cache_size=-8192; PRAGMA mmap_size=1073741824;");
+    }
+  };
+
+  static std::optional<user_row> user(statement&, const std::string& by);
+  static std::optional<credential_row> credential(statement&, const std::string& by);
+  std::vector<int64_t> newest_below(const std::vector<int64_t>& accounts, int64_t below, int64_t wanted);
+  std::vector<transaction_row> job_transactions(const std::string& owner, const std::string& job_id);
+
+  tuned db_;
+  statement find_job_{db_, job_and_spec + " FROM jobs JOIN job_specs ON job_id=id WHERE id=?"};
+  statement find_result_{db_, "SELECT " + report_columns +
+                                  " FROM results WHERE job_id=? ORDER BY epoch DESC LIMIT 1"};
+  statement list_all_{db_, job_and_spec + " FROM jobs INDEXED BY jobs_user JOIN job_specs ON job_id=id"
+                                          " WHERE user_id=? AND id<? ORDER BY id DESC LIMIT ?"};
+  statement list_ended_{db_, job_and_spec + " FROM jobs INDEXED BY jobs_ended JOIN job_specs ON job_id=id"
+                                            " WHERE ended>0 AND user_id=? AND ended=? AND id<?"
+                                            " ORDER BY id DESC LIMIT ?"};
+  statement list_live_{db_, job_and_spec + " FROM jobs INDEXED BY jobs_live JOIN job_specs ON job_id=id"
+                                           " WHERE ended=0 AND user_id=? AND id<? AND (? >> state) & 1"
+                                           " ORDER BY id DESC LIMIT ?"};
+  statement live_jobs_{db_, "SELECT id,user_id,state,priority,lease_epoch,created_ms,run_at_ms,node_id," +
+                                demand_columns + " FROM jobs INDEXED BY jobs_live JOIN job_specs ON job_id=id"
+                                                 " WHERE ended=0 AND id>? AND (? >> state) & 1 ORDER BY id LIMIT ?"};
+  statement find_once_{db_, "SELECT scope,key,request_hash,status,body FROM idempotency WHERE scope=? AND key=?"};
+  statement user_events_{db_, "SELECT " + event_columns + " FROM events INDEXED BY events_user"
+                                                          " WHERE user_id=? AND seq>? ORDER BY seq LIMIT ?"};
+  statement job_events_{db_, "SELECT " + event_columns + " FROM events INDEXED BY events_job WHERE job_id<>''"
+                                                         " AND job_id=? AND seq>? AND user_id=? ORDER BY seq LIMIT ?"};
+  statement last_event_{db_, "SELECT coalesce(max(seq), 0) FROM events"};
+  statement find_user_{db_, "SELECT " + user_columns + " FROM users WHERE id=?"};
+  statement find_email_{db_, "SELECT " + user_columns + " FROM users WHERE email=?"};
+  statement find_name_{db_, "SELECT " + user_columns + " FROM users WHERE username=? AND username<>''"};
+  statement find_key_{db_, "SELECT u.id,email,username,organization,password_hash,role,tier,u.created_ms,"
+                           "k.id,expires_ms,revoked_ms FROM api_keys k JOIN users u ON u.id=user_id WHERE key_hash=?"};
+  statement find_session_{db_, "SELECT u.id,email,username,organization,password_hash,role,tier,u.created_ms,"
+                               "s.id,expires_ms,revoked_ms FROM sessions s JOIN users u ON u.id=user_id WHERE s.id=?"};
+  statement find_node_key_{db_, "SELECT key_hash,user_id,name,created_ms FROM node_keys WHERE key_hash=?"};
+  statement list_nodes_{db_, "SELECT " + node_columns + " FROM nodes ORDER BY id"};
+  statement balances_{db_, "SELECT owner,kind,asset,balance,held FROM accounts WHERE owner=? ORDER BY kind,asset"};
+  statement accounts_{db_, "SELECT id FROM accounts WHERE owner=?"};
+  statement debits_{db_, "SELECT seq FROM journal INDEXED BY journal_debit WHERE debit=? AND seq<?"
+                       " ORDER BY seq DESC LIMIT ?"};
+  statement credits_{db_, "SELECT seq FROM journal INDEXED BY journal_credit WHERE credit<>debit AND credit=? AND seq<?"
+                          " ORDER BY seq DESC LIMIT ?"};
+  statement transaction_{db_, journal_rows + " WHERE j.seq=?"};
+  statement find_hold_id_{db_, "SELECT hold_id FROM jobs WHERE id=? AND hold_id<>''"};
+  statement hold_row_{db_, journal_rows + " WHERE j.id=? AND ? IN (d.owner,c.owner)"};
+  statement count_{db_, "SELECT coalesce(sum(entries), 0) FROM accounts WHERE owner=?"};
+};
+
+std::optional<job_view> reader::find_job(const std::string& id) {
+  job_view x;
+  if (!find_job_.first([&](row& r) { r(x.row, x.spec); }, id)) return {};
+  if (!is_terminal(x.row.state)) return x;  // the result comes in the transaction of the end
+  run_report report;
+  if (find_result_.first([&](row& r) { r(report); }, id)) x.result = std::move(report);
+  return x;
+}
+
+std::vector<job_view> reader::list_jobs(const job_filter& f) {
+  std::vector<job_view> list;
+  auto take = [&](row& r) {
+    job_view x;
+    r(x.row, x.spec);
+    list.push_back(std::move(x));
+  };
+  auto limit = std::max(0, f.limit);  // SQLite reads a negative one as "no limit"
+  auto below = f.before_id.empty() ? after_all : std::string_view{f.before_id};
+  if (!f.status)
+    list_all_.each(take, f.user_id, below, limit);
+  else if (auto ended = ended_word_of(*f.status))
+    list_ended_.each(take, f.user_id, ended, below, limit);
+  else
+    list_live_.each(take, f.user_id, below, live_bits(*f.status), limit);
+  return list;
+}
+
+std::vector<job_brief> reader::live_jobs(const std::vector<job_state>& states, const std::string& after_id,
+                                         int32_t limit) {
+  std::vector<job_brief> list;
+  auto take = [&](row& r) {
+    job_brief x;
+    r(x.id, x.user_id, x.state, x.priority, x.lease_epoch, x.created_ms, x.run_at_ms, x.node_id, x.needs);
+    list.push_back(std::move(x));
+  };
+  live_jobs_.each(take, after_id, bits(states), std::max(0, limit));
+  return list;
+}
+
+std::optional<idempotency_row> reader::find_idempotent(const std::string& scope, const std::string& key) {
+  idempotency_row x;
+  auto take = [&](row& r) { r(x.scope, x.key, x.request_hash, x.status, x.body); };
+  if (!find_once_.first(take, scope, key)) return {};
+  return x;
+}
+
+std::vector<event_row> reader::events_after(const std::string& user_id, const std::string& job_id, int64_t after,
+                                            int32_t limit) {
+  std::vector<event_row> list;
+  auto take = [&](row& r) {
+    event_row x;
+    r(x);
+    list.push_back(std::move(x));
+  };
+  if (job_id.empty())
+    user_events_.each(take, user_id, after, std::max(0, limit));
+  else
+    job_events_.each(take, job_id, after, user_id, std::max(0, limit));
+  return list;
+}
+
+int64_t reader::last_event() {
+  int64_t seq = 0;
+  last_event_.first([&](row& r) { r(seq); });
+  return seq;
+}
+
+std::optional<user_row> reader::user(statement& find, const std::string& by) {
+  user_row x;
+  if (!find.first([&](row& r) { r(x); }, by)) return {};
+  return x;
+}
+
+std::optional<user_row> reader::find_user_by_login(const std::string& email_or_username) {
+  auto login = lower_case(email_or_username);
+  auto found = user(find_email_, login);
+  return found ? found : user(find_name_, login);
+}
+
+std::optional<credential_row> reader::credential(statement& find, const std::string& by) {
+  credential_row x;
+  auto take = [&](row& r) { r(x.user, x.credential_id, x.expires_ms, x.revoked_ms); };
+  if (!find.first(take, by)) return {};
+  return x;
+}
+
+std::optional<node_key_row> reader::find_node_key(const std::string& key_hash) {
+  node_key_row x;
+  auto take = [&](row& r) { r(x.key_hash, x.user_id, x.name, x.created_ms); };
+  if (!find_node_key_.first(take, key_hash)) return {};
+  return x;
+}
+
+std::vector<node_row> reader::list_nodes() {
+  std::vector<node_row> list;
+  list_nodes_.each([&](row& r) { r(list.emplace_back()); });
+  return list;
+}
+
+std::vector<balance_row> reader::balances(const std::string& owner) {
+  std::vector<balance_row> list;
+  auto take = [&](row& r) {
+    auto& x = list.emplace_back();
+    r(x.account, x.balance, x.held);
+  };
+  balances_.each(take, owner);
+  return list;
+}
+
+/// The newest rows of each account, merged page by page: the cost grows with the offset, not with the history.
+std::vector<transaction_row> reader::transactions(const std::string& owner, int32_t limit, int32_t offset,
+                                                  const std::string& job_id) {
+  std::vector<transaction_row> list;
+  if (limit <= 0 || offset < 0) return list;
+  if (!job_id.empty()) {
+    list = job_transactions(owner, job_id);
+    list.erase(list.begin(), list.begin() + std::min<ptrdiff_t>(offset, std::ssize(list)));
+    if (std::ssize(list) > limit) list.resize(static_cast<size_t>(limit));
+    return list;
+  }
+  std::vector<int64_t> accounts;
+  accounts_.each([&](row& r) { r(accounts.emplace_back()); }, owner);
+  auto below = std::numeric_limits<int64_t>::max();
+  while (std::ssize(list) < limit) {
+    auto wanted = std::min<int64_t>(int64_t{offset} + limit - std::ssize(list), limits::page_rows_max);
+    auto newest = newest_below(accounts, below, wanted);
+    if (newest.empty()) break;
+    for (auto seq : newest) {
+      below = seq;
+      if (offset > 0)
+        --offset;
+      else
+        transaction_.first([&](row& r) { read(r, list.emplace_back()); }, seq);
+    }
+  }
+  return list;
+}
+
+/// At most `wanted` rows that touch one of the accounts, newest first.
+std::vector<int64_t> reader::newest_below(const std::vector<int64_t>& accounts, int64_t below, int64_t wanted) {
+  std::set<int64_t, std::greater<>> newest;  // a row may touch two of them
+  auto take = [&](row& r) {
+    int64_t seq = 0;
+    r(seq);
+    newest.insert(seq);
+  };
+  for (auto id : accounts) {
+    debits_.each(take, id, below, wanted);
+    credits_.each(take, id, below, wanted);
+  }
+  std::vector<int64_t> list{newest.begin(), newest.end()};
+  if (std::ssize(list) > wanted) list.resize(static_cast<size_t>(wanted));
+  return list;
+}
+
+/// A job's rows have the ids of its hold, so they need no index of their own.
+std::vector<transaction_row> reader::job_transactions(const std::string& owner, const std::string& job_id) {
+  std::vector<transaction_row> list;
+  std::string hold;
+  if (!find_hold_id_.first([&](row& r) { r(hold); }, job_id)) return list;
+  for (auto code : {transfer_code::release, transfer_code::platform_fee, transfer_code::provider_share,
+                    transfer_code::hold})
+    hold_row_.first([&](row& r) { read(r, list.emplace_back()); }, hold_row_id(hold, code), owner);
+  return list;
+}
+
+int64_t reader::count_transactions(const std::string& owner) {
+  int64_t n = 0;
+  count_.first([&](row& r) { r(n); }, owner);
+  return n;
+}
+
+}  // namespace
+
+std::unique_ptr<store_reader> open_reader(const std::string& file) { return std::make_unique<reader>(file); }
+
+}  // namespace troupe::sqlite
