@@ -1,10 +1,9 @@
-// The laws of the job machine, one sentence each: grants, late finishers, budgets and who is paid.
+// The laws of the job machine, one sentence each: grants, reports, late finishers and who is paid.
 #include <doctest/doctest.h>
 
 #include <set>
 #include <string>
 
-#include "model/limits.hpp"
 #include "tests/model/job_world.hpp"
 
 using namespace job_world;
@@ -135,6 +134,21 @@ TEST_CASE("a late finisher is stale once the job is granted again, wherever that
 TEST_CASE("a job that was never granted believes no finisher") {
   auto j = fresh();
   for (int64_t e : {-1, 0, 1}) CHECK(advance(j, finish(e), now).why == errc::stale);
+}
+
+TEST_CASE("a stranger who knows the epoch ends nobody's job") {
+  for (auto state : all_states()) {
+    auto j = make_job(state);
+    auto report = finish(j.lease_epoch);
+    auto anonymous = advance(j, report, now);
+    report.node_id = "a stranger";
+    auto s = advance(j, report, now);
+    CAPTURE(state);
+    CHECK(s.why == errc::stale);
+    CHECK(does_nothing(s));
+    report.node_id = j.node_id;
+    CHECK(advance(j, report, now).next == anonymous.next);
+  }
 }
 
 TEST_CASE("a late failure is no news: the retry goes on") {
@@ -295,95 +309,4 @@ TEST_CASE("an attempt that outlives its time is stopped and tried again") {
   CHECK(s.attempt == attempt_outcome::timed_out);
   CHECK(s.stop_node);
   CHECK(s.vacates);
-}
-
-TEST_CASE("a job is dead when its attempts are spent, and nobody is paid") {
-  const std::vector<any_job_input> ends{in::lost{epoch}, in::deadline{epoch}, finish(epoch, run_outcome::node_fault),
-                                        finish(epoch, run_outcome::cancelled)};
-  for (const auto& input : ends) {
-    CAPTURE(input.index());
-    auto j = make_job(job_state::running);
-    j.attempts = j.max_attempts - 1;
-    CHECK(advance(j, input, now).next.state == job_state::retry_wait);
-    j.attempts = j.max_attempts;
-    auto s = take(j, input);
-    CHECK(j.state == job_state::dead);
-    CHECK(s.event == "failed");
-    CHECK(same(s.settle, {0, 0}));
-    CHECK(s.vacates);
-    CHECK_FALSE(j.error_code.empty());
-  }
-}
-
-TEST_CASE("a job that no node will start is poison and dies at the last delivery") {
-  for (bool rejected : {true, false}) {
-    auto j = fresh();
-    for (int64_t e = 1; e <= limits::deliveries_max; ++e) {
-      REQUIRE(j.state == job_state::queued);
-      take(j, claim());
-      CHECK(j.deliveries == e);
-      auto s = rejected ? take(j, in::reject{e}) : take(j, in::lost{e});
-      CHECK(s.attempt == (rejected ? attempt_outcome::rejected : attempt_outcome::lost));
-      CHECK(s.vacates);
-    }
-    CHECK(j.state == job_state::dead);
-    CHECK(j.error_code == "undeliverable");
-    CHECK(j.attempts == 0);
-    CHECK(j.cost == 0);
-  }
-}
-
-TEST_CASE("a start clears the count of vain deliveries") {
-  auto j = make_job(job_state::leased);
-  j.deliveries = limits::deliveries_max;
-  take(j, in::start{epoch});
-  CHECK(j.deliveries == 0);
-  take(j, in::lost{epoch});
-  take(j, in::due{}, now + 60'000);
-  take(j, claim());
-  take(j, in::reject{epoch + 1});
-  CHECK(j.state == job_state::queued);
-}
-
-TEST_CASE("a rejection costs no attempt") {
-  auto j = make_job(job_state::leased);
-  take(j, in::reject{epoch});
-  CHECK(j.state == job_state::queued);
-  CHECK(j.attempts == 0);
-}
-
-TEST_CASE("the pause before a retry doubles up to a minute, give or take half") {
-  const std::array<int64_t, 9> pauses{1'000, 2'000, 4'000, 8'000, 16'000, 32'000, 60'000, 60'000, 60'000};
-  for (int32_t attempts = 1; attempts <= 9; ++attempts) {
-    auto pause = pauses[static_cast<size_t>(attempts - 1)];
-    auto j = make_job(job_state::running);
-    j.attempts = attempts;
-    j.max_attempts = limits::attempts_max;
-    for (const any_job_input& input :
-         {any_job_input{finish(epoch, run_outcome::node_fault)}, any_job_input{in::deadline{epoch}}}) {
-      CAPTURE(attempts);
-      CHECK(advance(j, input, now, 0).next.run_at_ms == now + pause / 2);
-      CHECK(advance(j, input, now, 500'000).next.run_at_ms == now + pause);
-      CHECK(advance(j, input, now, 1'000'000).next.run_at_ms == now + pause + pause / 2);
-    }
-  }
-}
-
-TEST_CASE("a lost node is no fault of the job: the pause is short, whatever the attempt") {
-  for (int32_t attempts : {1, 5, 19}) {
-    auto j = make_job(job_state::running);
-    j.attempts = attempts;
-    j.max_attempts = limits::attempts_max;
-    CHECK(advance(j, in::lost{epoch}, now, 0).next.run_at_ms == now + 250);
-    CHECK(advance(j, in::lost{epoch}, now, 1'000'000).next.run_at_ms == now + 750);
-  }
-}
-
-TEST_CASE("a job of many attempts still waits a bounded time") {
-  auto j = make_job(job_state::running);
-  j.attempts = 1'000'000;
-  j.max_attempts = 2'000'000;
-  CHECK(advance(j, in::deadline{epoch}, now, 1'000'000).next.run_at_ms == now + 90'000);
-  j.attempts = 0;
-  CHECK(advance(j, in::deadline{epoch}, now, 0).next.run_at_ms == now + 500);
 }

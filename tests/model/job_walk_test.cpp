@@ -20,6 +20,7 @@ struct naive_job {
   place at = place::waiting;
   int64_t grants = 0;  // and forced ends
   int starts = 0, vain = 0, budget = 0;
+  std::string node;    // of the newest grant
   bool begun = false;  // the newest grant was heard to start
   bool done = false;   // over, and with a result that succeeded
 };
@@ -44,8 +45,9 @@ bool told(naive_job& n, const in::due&, bool due) {
   return true;
 }
 
-bool told(naive_job& n, const in::claim&, bool) {
+bool told(naive_job& n, const in::claim& x, bool) {
   if (n.at != place::waiting) return false;
+  n.node = x.node_id;
   n.at = place::offered;
   n.begun = false;
   ++n.grants;
@@ -70,6 +72,7 @@ bool told(naive_job& n, const in::progress& x, bool) { return x.epoch == n.grant
 
 bool told(naive_job& n, const in::finish& x, bool) {
   if (x.epoch != n.grants || n.grants == 0 || n.at == place::over) return false;
+  if (!x.node_id.empty() && x.node_id != n.node) return false;
   auto won = x.report.outcome == run_outcome::succeeded;
   if (!won && !held(n.at)) return false;
   begin(n);
@@ -178,7 +181,9 @@ void write_letters(life& x, random_source& random) {
   for (int i = pick(random, 3); i > 0; --i) {
     auto outcome = outcomes[static_cast<size_t>(pick(random, 5))];
     auto ran_ms = pick(random, 200'000) - 1'000;
-    x.post.push_back(finish(e, outcome, ran_ms));
+    auto letter = finish(e, outcome, ran_ms);
+    letter.node_id = pick(random, 8) ? x.j.node_id : "a stranger";
+    x.post.push_back(letter);
   }
 }
 

@@ -74,7 +74,7 @@ inline run_report make_report(run_outcome outcome, int64_t ran_ms = 60'000) {
 }
 
 inline in::finish finish(int64_t e, run_outcome outcome = run_outcome::succeeded, int64_t ran_ms = 60'000) {
-  return {e, make_report(outcome, ran_ms)};
+  return {e, make_report(outcome, ran_ms), {}};
 }
 
 inline in::claim claim() { return {"node-2", 9, "provider-2", 200'000'000}; }
