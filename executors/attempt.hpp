@@ -14,7 +14,7 @@ namespace troupe {
 
 /// Raised once from any thread; the attempt sees it by asking or by polling.
 class stop_signal {
- public:
+public:
   stop_signal() : event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
   void raise() {
     raised_ = true;
@@ -23,7 +23,7 @@ class stop_signal {
   bool raised() const { return raised_; }
   int fd() const { return event_.get(); }  // readable once raised; -1 when the machine has no descriptor left
 
- private:
+private:
   std::atomic<bool> raised_ = false;
   descriptor event_;
 };

@@ -33,7 +33,7 @@ struct child_end {
 
 /// REQUIRES: start() and the destructor on one thread that lives as long as the program: the program dies with it.
 class child {
- public:
+public:
   child() = default;
   child(const child&) = delete;
   child& operator=(const child&) = delete;
@@ -49,7 +49,7 @@ class child {
   descriptor in, out, err;  // our ends, non-blocking
   descriptor end_event;     // readable when the program has ended; closed where the kernel has no pidfd
 
- private:
+private:
   pid_t id_ = -1;
 };
 

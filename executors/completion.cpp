@@ -64,7 +64,8 @@ std::string read_error_message(std::string_view body) {
   if (error && error->is_string()) message = error;
   if (!message || !message->is_string()) return {};
   auto text = clean(message->get_ref<const std::string&>(), message_bytes_max).text;
-  std::replace_if(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; }, ' ');
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; }, ' ');
   return text;
 }
 

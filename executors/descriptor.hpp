@@ -8,7 +8,7 @@
 namespace troupe {
 
 class descriptor {
- public:
+public:
   descriptor() = default;
   explicit descriptor(int number) : number_(number) {}
   descriptor(descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
@@ -28,7 +28,7 @@ class descriptor {
     if (number_ >= 0) ::close(std::exchange(number_, -1));
   }
 
- private:
+private:
   int number_ = -1;
 };
 

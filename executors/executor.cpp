@@ -28,7 +28,7 @@ void block_signals() {
 }
 
 class attempt : public run {
- public:
+public:
   attempt(run_environment environment, run_request request, run_callbacks callbacks)
       : environment_(std::move(environment)), request_(std::move(request)), callbacks_(std::move(callbacks)) {
     assert(request_.kind != job_kind::noop);  // the agent answers them itself
@@ -46,7 +46,7 @@ class attempt : public run {
 
   void cancel() override { stop_.raise(); }
 
- private:
+private:
   run_report work() {
     try {
       return checked_work();

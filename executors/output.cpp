@@ -100,8 +100,6 @@ void progress_gate::flush() {
     callback_(report->ppm, std::move(report->message));
 }
 
-std::optional<int64_t> progress_gate::due_ms() const {
-  return waiting_ ? std::optional(open_at_ms_) : std::nullopt;
-}
+std::optional<int64_t> progress_gate::due_ms() const { return waiting_ ? std::optional(open_at_ms_) : std::nullopt; }
 
 }  // namespace troupe

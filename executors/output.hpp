@@ -13,12 +13,12 @@ namespace troupe {
 
 /// Keeps the first bytes of a stream and forgets the rest.
 class capture {
- public:
+public:
   explicit capture(size_t bytes_max) : bytes_max_(bytes_max) {}
   void add(std::string_view bytes);
   clean_text text() const { return clean(kept_, bytes_max_, cut_); }
 
- private:
+private:
   size_t bytes_max_;
   std::string kept_;
   bool cut_ = false;
@@ -34,26 +34,26 @@ std::optional<progress_report> read_progress(std::string_view line);
 
 /// Splits a stream into ordinary output and progress reports, however it is cut into pieces.
 class progress_filter {
- public:
+public:
   using sink = std::function<void(progress_report)>;
   progress_filter(capture& output, sink reports) : output_(output), reports_(std::move(reports)) {}
   void add(std::string_view bytes);
   /// The stream is over: a last line may lack its newline.
   void end();
 
- private:
+private:
   std::string_view take_line_part(std::string_view bytes);
   void end_candidate(bool with_newline);
 
   capture& output_;
   sink reports_;
-  std::string candidate_;      // the present line, as long as it may be a report
+  std::string candidate_;       // the present line, as long as it may be a report
   bool ordinary_line_ = false;  // the present line is none
 };
 
 /// Lets one report through per interval; keeps the last one back until its time comes. Never falls.
 class progress_gate {
- public:
+public:
   explicit progress_gate(std::function<void(int32_t, std::string)> callback) : callback_(std::move(callback)) {}
   void offer(progress_report);
   /// Lets through what is due.
@@ -63,7 +63,7 @@ class progress_gate {
   /// When tick() has something to do; nothing while nothing waits.
   std::optional<int64_t> due_ms() const;
 
- private:
+private:
   std::function<void(int32_t, std::string)> callback_;
   std::optional<progress_report> waiting_;
   int32_t highest_ppm_ = 0;

@@ -40,8 +40,7 @@ bool ended_by(int status, int signal) { return WIFSIGNALED(status) && WTERMSIG(s
 
 }  // namespace
 
-supervisor::supervisor(const attempt_context& context, const process_params& params, child& program,
-                       int64_t started_ms)
+supervisor::supervisor(const attempt_context& context, const process_params& params, child& program, int64_t started_ms)
     : context_(context),
       params_(params),
       child_(program),
@@ -182,7 +181,8 @@ void supervisor::describe_end(run_report& report, const child_end& end) const {
       return fail("memory_limit", "the program used more than " + number(params_.memory_mb) + " MB of memory");
     case cause::none: break;
   }
-  if (WIFSIGNALED(end.status)) return fail("exit_code", "the program was ended by signal " + number(WTERMSIG(end.status)));
+  if (WIFSIGNALED(end.status))
+    return fail("exit_code", "the program was ended by signal " + number(WTERMSIG(end.status)));
   if (report.exit_code != 0) fail("exit_code", "the program ended with exit code " + number(report.exit_code));
 }
 

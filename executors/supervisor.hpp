@@ -13,7 +13,7 @@
 namespace troupe {
 
 class supervisor {
- public:
+public:
   /// `started_ms`: steady_ms() before the start, from which the time limit counts.
   supervisor(const attempt_context&, const process_params&, child&, int64_t started_ms);
   supervisor(const supervisor&) = delete;
@@ -21,7 +21,7 @@ class supervisor {
 
   run_report run();
 
- private:
+private:
   enum class cause { none, cancelled, timeout, cpu_limit, memory_limit };  // why we ended it
 
   void enforce(int64_t now_ms);

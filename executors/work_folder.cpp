@@ -100,7 +100,7 @@ std::optional<std::string> work_folder::open(const std::string& work_root, const
   auto path = job / std::to_string(epoch);
   if (!error) fs::create_directories(job.parent_path(), error);
   if (error) return "cannot make the work root: " + error.message();
-  remove_tree(path);  // left by a crash; nobody else may have this epoch
+  remove_tree(path);                          // left by a crash; nobody else may have this epoch
   for (auto tries = 0; tries < 3; ++tries) {  // an earlier attempt's end may take the job's folder from under us
     if (mkdir(job.c_str(), 0700) != 0 && errno != EEXIST) break;
     if (mkdir(path.c_str(), 0700) == 0 || errno != ENOENT) break;

@@ -13,7 +13,7 @@
 namespace troupe {
 
 class work_folder {
- public:
+public:
   work_folder() = default;
   work_folder(const work_folder&) = delete;
   work_folder& operator=(const work_folder&) = delete;
@@ -33,7 +33,7 @@ class work_folder {
   /// REQUIRES: nothing of the job runs any more.
   std::vector<artifact> keep_artifacts();
 
- private:
+private:
   std::filesystem::path path_;  // absolute, empty until opened
   bool keeps_artifacts_ = false;
 };

@@ -40,7 +40,7 @@ std::string shown(const std::string& name) { return name.size() <= 64 && made_of
 
 /// Watches the parser: what nests too deep or names a field twice is never built.
 class nesting_guard {
- public:
+public:
   bool operator()(int depth, json::parse_event_t event, json& parsed) {
     using parse_event = json::parse_event_t;
     if (depth > depth_max) problem_ = "params is nested too deeply";
@@ -52,7 +52,7 @@ class nesting_guard {
   }
   const std::string& problem() const { return problem_; }
 
- private:
+private:
   void note(const std::string& name) {
     if (!names_.back().insert(name).second) problem_ = "params names the field " + shown(name) + " twice";
   }
@@ -69,7 +69,7 @@ bool is_variable_name(const std::string& name) {
 
 /// Takes fields out of one object; remembers the first thing wrong and which fields were asked for.
 class reader {
- public:
+public:
   explicit reader(const json& object) : object_(object) {}
 
   const json* find(const std::string& name) {
@@ -115,7 +115,7 @@ class reader {
   }
   const std::optional<failure>& problem() const { return problem_; }
 
- private:
+private:
   const json& object_;
   std::set<std::string> known_;
   std::optional<failure> problem_;
@@ -291,7 +291,8 @@ outcome<job_params> read_fields(job_kind kind, json object) {
 }  // namespace
 
 outcome<job_params> read_params(job_kind kind, std::string_view json_text) {
-  if (json_text.size() > limits::body_bytes_max) return failure{errc::too_large, "params must not be larger than 1 MiB"};
+  if (json_text.size() > limits::body_bytes_max)
+    return failure{errc::too_large, "params must not be larger than 1 MiB"};
   nesting_guard guard;
   auto watch = [&guard](int depth, json::parse_event_t event, json& parsed) { return guard(depth, event, parsed); };
   auto object = json::parse(json_text, watch, false);

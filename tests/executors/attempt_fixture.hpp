@@ -27,7 +27,7 @@ struct heard {
 };
 
 class temporary_folder {
- public:
+public:
   temporary_folder() {
     std::string name = (std::filesystem::temp_directory_path() / "troupe-test-XXXXXX").string();
     path_ = mkdtemp(name.data());
@@ -36,16 +36,18 @@ class temporary_folder {
   std::string path() const { return path_; }
   bool empty() const { return std::filesystem::is_empty(path_); }
 
- private:
+private:
   std::string path_;
 };
 
 /// One attempt and everything it said.
 class trial {
- public:
+public:
   trial(const run_environment& environment, run_request request) {
     run_ = start_run(environment, std::move(request),
-                     {[this](int32_t ppm, std::string message) { note({ppm, std::move(message)}); },
+                     {[this](int32_t ppm, std::string message) {
+                        note({ppm, std::move(message)});
+                      },
                       [this](run_report report) { finish(std::move(report)); }});
   }
 
@@ -74,7 +76,7 @@ class trial {
     return reports_.size();
   }
 
- private:
+private:
   void note(heard what) {
     std::lock_guard lock(mutex_);
     CHECK(reports_.empty());
@@ -113,13 +115,19 @@ struct node {
   run_environment environment{folder.path() + "/work", {}, 2'000};
 
   run_request shell(const std::string& text, const std::string& more = {}) const {
-    return {"job_1", 1, job_kind::process, R"({"command":["/bin/sh","-c",)" + json_text(text) + "]" + more + "}", 30'000};
+    return {"job_1", 1, job_kind::process, R"({"command":["/bin/sh","-c",)" + json_text(text) + "]" + more + "}",
+            30'000};
   }
   run_report run_shell(const std::string& text, const std::string& more = {}) const {
     return trial(environment, shell(text, more)).wait();
   }
   std::string work() const { return environment.work_root; }
 };
+
+inline void check_clean(const node& here) {
+  CAPTURE(here.work());
+  CHECK(std::filesystem::is_empty(here.work()));
+}
 
 inline std::string read_file(const std::string& path) {
   std::ifstream file(path);

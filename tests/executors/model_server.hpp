@@ -20,7 +20,7 @@
 namespace troupe::testing {
 
 class model_server {
- public:
+public:
   /// Sends `answer` as it is and closes; with an empty one it waits until the client goes away.
   explicit model_server(std::string answer) : answer_(std::move(answer)) {
     listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -40,9 +40,7 @@ class model_server {
     close(listener_);
   }
 
-  std::string url(const std::string& path = "") const {
-    return "http://127.0.0.1:" + std::to_string(port_) + path;
-  }
+  std::string url(const std::string& path = "") const { return "http://127.0.0.1:" + std::to_string(port_) + path; }
 
   /// The first request, with its head.
   std::string wait_for_request() {
@@ -55,7 +53,7 @@ class model_server {
     return changed_.wait_for(lock, patience, [&] { return left_; });
   }
 
- private:
+private:
   void serve() {
     for (;;) {
       auto connection = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
@@ -113,8 +111,9 @@ class model_server {
 };
 
 inline std::string http(int status, const std::string& body) {
-  return "HTTP/1.1 " + std::to_string(status) + " X\r\nContent-Type: application/json\r\nContent-Length: " +
-         std::to_string(body.size()) + "\r\nConnection: close\r\n\r\n" + body;
+  return "HTTP/1.1 " + std::to_string(status) +
+         " X\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) +
+         "\r\nConnection: close\r\n\r\n" + body;
 }
 
 }  // namespace troupe::testing

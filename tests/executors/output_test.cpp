@@ -37,7 +37,10 @@ TEST_CASE("valid text stays as it is") {
 TEST_CASE("each byte that is not UTF-8 becomes a replacement character") {
   const std::string r = "\xEF\xBF\xBD";
   CHECK(clean("\xFF", 10).text == r);
-  CHECK(clean("a\x80" "b", 10).text == "a" + r + "b");
+  CHECK(clean("a\x80"
+              "b",
+              10)
+            .text == "a" + r + "b");
   CHECK(clean("\xC0\xAF", 10).text == r + r);                  // overlong
   CHECK(clean("\xED\xA0\x80", 10).text == r + r + r);          // surrogate
   CHECK(clean("\xF4\x90\x80\x80", 20).text == r + r + r + r);  // beyond Unicode
@@ -87,9 +90,11 @@ TEST_CASE("a malformed progress line is none") {
 }
 
 TEST_CASE("however the stream is cut, output and reports are the same") {
-  std::string text = "one\n\nTROUPE {\"progress\":0.5,\"message\":\"half\"}\ntwo TROUPE {\"progress\":0.6}\nTROUPE nothing\n"
-                     "TROUPE {\"progress\":7}\n" + std::string(20'000, 'x') + "\nTROUPE {" + std::string(20'000, 'y') +
-                     "\nTROUPE {\"progress\":0.75}\r\nTROUPE {\"progress\":1}";
+  std::string text =
+      "one\n\nTROUPE {\"progress\":0.5,\"message\":\"half\"}\ntwo TROUPE {\"progress\":0.6}\nTROUPE nothing\n"
+      "TROUPE {\"progress\":7}\n" +
+      std::string(20'000, 'x') + "\nTROUPE {" + std::string(20'000, 'y') +
+      "\nTROUPE {\"progress\":0.75}\r\nTROUPE {\"progress\":1}";
   for (size_t piece : {1, 2, 3, 7, 8, 9, 64, 8192, 8193, 1 << 20}) {
     CAPTURE(piece);
     auto all = filter(text, piece);

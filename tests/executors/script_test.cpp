@@ -15,8 +15,8 @@ run_report run_script(const node& here, const std::string& fields) {
 TEST_CASE("a script runs under /bin/sh with its arguments, input and environment") {
   node here;
   auto content = json_text("cat; echo \"$0|$1|$2|$A|$TROUPE_ATTEMPT\"");
-  auto report = run_script(here, R"("script_content":)" + content +
-                                     R"(,"script_args":["x y",""],"stdin":"in ","env":{"A":"b"})");
+  auto report =
+      run_script(here, R"("script_content":)" + content + R"(,"script_args":["x y",""],"stdin":"in ","env":{"A":"b"})");
   CHECK(report.outcome == run_outcome::succeeded);
   CHECK(report.stdout_text == "in " + here.work() + "/job_1/7/script|x y||b|7\n");
   CHECK(std::filesystem::is_empty(here.work()));

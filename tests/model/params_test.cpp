@@ -144,8 +144,8 @@ TEST_CASE("bad environments and inputs are refused") {
   std::vector<bad_input> all;
   for (auto& env : {std::string("[]"), std::string("\"A=1\""), std::string(R"({"A":1})"), std::string(R"({"A":null})"),
                     std::string(R"({"":"x"})"), std::string(R"({"1A":"x"})"), std::string(R"({"A-B":"x"})"),
-                    std::string(R"({"A=B":"x"})"), std::string(R"({"A\u0000":"x"})"),
-                    std::string(R"({"A":"x\u0000"})"), many + "}"})
+                    std::string(R"({"A=B":"x"})"), std::string(R"({"A\u0000":"x"})"), std::string(R"({"A":"x\u0000"})"),
+                    many + "}"})
     all.push_back({process, R"({"command":["true"],"env":)" + env + "}", "params.env"});
   all.push_back({process, R"({"command":["true"],"stdin":5})", "params.stdin"});
   all.push_back({script, R"({"script_content":"x","stdin":[]})", "params.stdin"});
@@ -171,8 +171,8 @@ TEST_CASE("bad scripts are refused") {
                              {script, R"({"script_content":["x"]})", "params.script_content"},
                              {script, R"({"script_content":")" + std::string(limits::script_bytes_max + 1, 'x') + "\"}",
                               "params.script_content"}};
-  for (std::string bad : {"\"\"", "\"../sh\"", "\"bin/sh\"", "\"sh -c\"", "\"sh\\u0000\"", "\"/bin/sh\\u0000\"", "\"/\"",
-                          "5", "null"})
+  for (std::string bad :
+       {"\"\"", "\"../sh\"", "\"bin/sh\"", "\"sh -c\"", "\"sh\\u0000\"", "\"/bin/sh\\u0000\"", "\"/\"", "5", "null"})
     all.push_back({script, R"({"script_content":"x","script_interpreter":)" + bad + "}", "params.script_interpreter"});
   for (std::string bad : {"\"\"", "\".\"", "\"..\"", "\"a/b\"", "\"/etc/x\"", "\".hidden\"", "\"a b\"", "\"a\\u0000\"",
                           "\"artifacts\"", "\"tmp\"", "1"})
