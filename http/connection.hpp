@@ -56,7 +56,7 @@ class connection final : public session, public std::enable_shared_from_this<con
   // answering
   void hand_over();
   void hand_over_upgrade();
-  uint64_t begin_answer();
+  bool begin_answer();
   void end_answer();
   template <class Work> void from_anywhere(Work);
   void answer_upgrade(uint64_t request, upgrade_answer);

@@ -57,33 +57,34 @@ void connection::from_anywhere(Work work) {
 
 void connection::hand_over() {
   if (upgrade_) return hand_over_upgrade();
-  if (core_->in_flight >= core_->options.in_flight_max) return refuse_busy();
-  auto number = begin_answer();
-  core_->handlers.request(take_request(), [self = shared_from_this(), number](http_reply reply) {
+  if (!begin_answer()) return refuse_busy();
+  core_->handlers.request(take_request(), [self = shared_from_this(), number = request_number_](http_reply reply) {
     self->from_anywhere([self, number, reply = std::move(reply)]() mutable { self->answer(number, std::move(reply)); });
   });
 }
 
 void connection::hand_over_upgrade() {
-  if (core_->in_flight >= core_->options.in_flight_max) return refuse_busy();
   auto request = take_request();
   auto why = check_handshake(request);
   if (!why && !in_.unread().empty()) why = {400, "bad_request", "frames came before the WebSocket was open"};
   if (why) return refuse(why);
-  auto number = begin_answer();
+  if (!begin_answer()) return refuse_busy();
+  auto number = request_number_;
   core_->handlers.upgrade(std::move(request), [self = shared_from_this(), number](upgrade_answer answer) {
     self->from_anywhere(
         [self, number, answer = std::move(answer)]() mutable { self->answer_upgrade(number, std::move(answer)); });
   });
 }
 
-uint64_t connection::begin_answer() {
+/// False when too many requests are in flight already.
+bool connection::begin_answer() {
   assert(!counted_);
+  counted_ = core_->in_flight.fetch_add(1) < core_->options.in_flight_max;
+  if (!counted_) return --core_->in_flight, false;
   phase_ = phase::answering;
-  counted_ = true;
-  ++core_->in_flight;
+  ++request_number_;
   allow(core_->options.answer_ms);
-  return ++request_number_;
+  return true;
 }
 
 void connection::end_answer() {
@@ -162,6 +163,7 @@ void connection::on_written(error_code error, size_t bytes) {
 void connection::next_request() {
   out_body_ = {};
   request_id_.clear();
+  head_only_ = http_1_0_ = false;
   in_.unpin();
   finder_ = {};
   phase_ = phase::idle;

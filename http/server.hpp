@@ -89,6 +89,7 @@ class http_server {
   virtual ~http_server() = default;
   virtual uint16_t port() const = 0;
   /// Stops accepting, closes WebSockets with 1001, waits for requests in flight up to `drain_ms`, then closes all.
+  /// From any thread but the handlers' own.
   virtual void stop(int drain_ms) = 0;
   virtual size_t in_flight() const = 0;
 };

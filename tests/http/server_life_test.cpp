@@ -22,13 +22,6 @@ struct held_server : test_server {
   ~held_server() { server.reset(); }  // its threads use `held`
 };
 
-template <class Condition>
-bool soon(Condition holds) {
-  auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
-  while (!holds() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
-  return holds();
-}
-
 bool refused(uint16_t port) {
   try {
     raw_socket client(port);

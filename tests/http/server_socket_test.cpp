@@ -59,13 +59,6 @@ int close_code(raw_socket& client) {
   }
 }
 
-template <class Condition>
-bool soon(Condition holds) {
-  auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
-  while (!holds() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
-  return holds();
-}
-
 /// Opens every WebSocket, echoes its messages, and tells the test what happens.
 struct echo_server : test_server {
   mailbox<std::shared_ptr<web_socket>> opened;
@@ -264,6 +257,7 @@ TEST_CASE("stop closes WebSockets with 1001, also those that never answer") {
   it.start();
   auto polite = it.client(), deaf = it.client();
   auto kept = it.opened.take();
+  it.opened.take();  // both are open, not only on the way
   auto start = std::chrono::steady_clock::now();
   std::thread stopper([&] { it.server->stop(200); });
   CHECK(close_code(*polite) == 1001);

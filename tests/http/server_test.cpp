@@ -143,8 +143,8 @@ TEST_CASE("a path that hides something is refused") {
   test_server it;
   it.start();
   for (std::string target : {"/%", "/%4", "/%zz", "/%00", "/%0a", "/%7f", "/a%2fb", "/a%2Fb", "/a%5cb", "/a\\b", "/.",
-                             "/..", "/a/../b", "/%2e%2e/b", "/.%2E", "/a/%2e", "//", "/a//b", "/%ff", "/%c0%af", "/%ed%a0%80",
-                             "/a\x01", "/a\x7f", "/a\xc3\xa9", "/a#b", "a", "http://h/", "*"}) {
+                             "/..", "/a/../b", "/%2e%2e/b", "/.%2E", "/a/%2e", "//", "/a//b", "/%ff", "/%c0%af",
+                             "/%ed%a0%80", "/a\x01", "/a\x7f", "/a\xc3\xa9", "/a#b", "a", "http://h/", "*"}) {
     CAPTURE(target);
     CHECK(status_and_close(it.port(), get(target)) == 400);
   }

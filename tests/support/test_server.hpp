@@ -7,6 +7,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <thread>
 
 namespace troupe::testing {
 
@@ -39,6 +40,17 @@ class mailbox {
   std::condition_variable came_;
   std::vector<T> values_;
 };
+
+/// Waits, no longer than five seconds, until another thread has made it so.
+template <class Condition>
+bool soon(Condition holds) {
+  auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  while (std::chrono::steady_clock::now() < end) {
+    if (holds()) return true;
+    std::this_thread::yield();
+  }
+  return false;
+}
 
 struct test_server {
   mailbox<http_request> seen;  // by the handler that is set at first
