@@ -19,9 +19,9 @@ using wide = __int128;
 struct audited_account {
   account_key key;
   amount balance = 0, held = 0;
-  int64_t entries = 0;
+  int64_t entries = 0, newest = 0;
   wide balance_due = 0, held_due = 0;
-  int64_t entries_due = 0;
+  int64_t entries_due = 0, newest_due = 0;
 };
 
 struct audit {

@@ -64,7 +64,7 @@ journal_hasher::journal_hasher() : sha256_{EVP_MD_fetch(nullptr, "SHA256", nullp
 std::string journal_hasher::next(std::string_view previous, const journal_row& r) {
   scratch_.clear();
   append_all(scratch_, previous, r.seq, r.id, r.kind, r.code, r.debit, r.debit_owner, r.debit_kind, r.credit,
-             r.credit_owner, r.credit_kind, r.value, r.currency, r.hold_id, r.job_id, r.note, r.at_ms);
+             r.credit_owner, r.credit_kind, r.debit_before, r.credit_before, r.value, r.currency, r.hold_id, r.job_id, r.note, r.at_ms);
   std::string hash(hash_bytes, '\0');
   auto to = reinterpret_cast<unsigned char*>(hash.data());
   auto ok = EVP_DigestInit_ex2(context_.get(), sha256_.get(), nullptr) == 1 &&

@@ -21,6 +21,7 @@ struct journal_row {
   std::string_view id;
   journal_kind kind = journal_kind::post;
   transfer_code code = transfer_code::deposit;
+  int64_t debit_before = 0, credit_before = 0;  // the account's row before this one; 0: none
   int64_t debit = 0, credit = 0;  // account numbers; the hash covers whose they are, too
   std::string_view debit_owner, credit_owner;
   account_kind debit_kind = account_kind::available, credit_kind = account_kind::available;

@@ -15,6 +15,7 @@ CREATE TABLE accounts(
   balance INTEGER NOT NULL,
   held    INTEGER NOT NULL,
   entries INTEGER NOT NULL,  -- journal rows, so that counting an owner's rows costs nothing
+  newest  INTEGER NOT NULL,  -- the last of them
   UNIQUE(owner, kind, asset),
   CHECK (held >= 0 AND (kind = 70 OR balance >= held))
 ) STRICT;
@@ -31,7 +32,8 @@ CREATE TABLE holds(
   CHECK (state = 1 OR (state = 2 AND captured + released = amount))
 ) STRICT, WITHOUT ROWID;
 
--- hold and release: debit = credit, for only `held` changes.
+-- hold and release: debit = credit, for only `held` changes. debit_before and credit_before lead to the row before
+-- of that account, which makes a history without an index: with many users, each index page written is a random one.
 CREATE TABLE journal(
   seq     INTEGER PRIMARY KEY,
   id      TEXT NOT NULL UNIQUE,
@@ -39,6 +41,8 @@ CREATE TABLE journal(
   code    INTEGER NOT NULL,
   debit   INTEGER NOT NULL,
   credit  INTEGER NOT NULL,
+  debit_before  INTEGER NOT NULL,
+  credit_before INTEGER NOT NULL,
   amount  INTEGER NOT NULL CHECK (amount > 0),
   asset   INTEGER NOT NULL,
   hold_id TEXT NOT NULL,
@@ -47,8 +51,6 @@ CREATE TABLE journal(
   at_ms   INTEGER NOT NULL,
   hash    BLOB NOT NULL
 ) STRICT;
-CREATE INDEX journal_debit ON journal(debit);
-CREATE INDEX journal_credit ON journal(credit) WHERE credit <> debit;
 
 CREATE TABLE idempotency(
   scope        TEXT NOT NULL,
@@ -62,7 +64,7 @@ CREATE TABLE idempotency(
 )sql";
 
 // `ended` is 0 while the job lives, else 1 completed, 2 failed, 3 cancelled. It is written at the start and at the
-// end only, so that the moves between touch no index.
+// end only, so that the moves between touch no index. Most jobs complete, so those are found by their user alone.
 constexpr const char* work = R"sql(
 CREATE TABLE jobs(
   id            TEXT PRIMARY KEY,
@@ -102,7 +104,7 @@ CREATE TABLE jobs(
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX jobs_user ON jobs(user_id, id);
 CREATE INDEX jobs_live ON jobs(id, user_id) WHERE ended = 0;
-CREATE INDEX jobs_ended ON jobs(user_id, ended, id) WHERE ended > 0;
+CREATE INDEX jobs_ended ON jobs(user_id, ended, id) WHERE ended > 1;
 
 CREATE TABLE job_specs(
   job_id      TEXT PRIMARY KEY,

@@ -29,10 +29,10 @@ size_t money_book::key_hash::operator()(const account_key& k) const {
 }
 
 money_book::money_book(connection& db)
-    : find_account_{db, "SELECT id,balance,held FROM accounts WHERE owner=? AND kind=? AND asset=?"},
-      insert_account_{db, "INSERT INTO accounts(owner,kind,asset,balance,held,entries) VALUES(?,?,?,?,?,?)"
+    : find_account_{db, "SELECT id,balance,held,newest FROM accounts WHERE owner=? AND kind=? AND asset=?"},
+      insert_account_{db, "INSERT INTO accounts(owner,kind,asset,balance,held,entries,newest) VALUES(?,?,?,?,?,?,?)"
                           " RETURNING id"},
-      update_account_{db, "UPDATE accounts SET balance=?, held=?, entries=entries+?"
+      update_account_{db, "UPDATE accounts SET balance=?, held=?, entries=entries+?, newest=?"
                           " WHERE id=? AND balance=? AND held=?"},
       find_hold_{db, "SELECT a.owner,a.kind,a.asset,h.amount,h.state,h.job_id"
                      " FROM holds h JOIN accounts a ON a.id=h.account WHERE h.id=?"},
@@ -41,8 +41,8 @@ money_book::money_book(connection& db)
       update_hold_{db, "UPDATE holds SET captured=?, released=?, state=? WHERE id=? AND state=?"},
       find_post_{db, "SELECT j.kind,j.code,j.amount,j.note,d.owner,d.kind,d.asset,c.owner,c.kind,c.asset"
                      " FROM journal j JOIN accounts d ON d.id=j.debit JOIN accounts c ON c.id=j.credit WHERE j.id=?"},
-      insert_row_{db, "INSERT INTO journal(seq,id,kind,code,debit,credit,amount,asset,hold_id,job_id,note,at_ms,hash)"
-                      " VALUES(" + marks(13) + ")"} {
+      insert_row_{db, "INSERT INTO journal(seq,id,kind,code,debit,credit,debit_before,credit_before,amount,asset,hold_id,job_id,note,at_ms,hash)"
+                      " VALUES(" + marks(15) + ")"} {
   blob hash;
   statement{db, "SELECT seq,hash FROM journal ORDER BY seq DESC LIMIT 1"}.first([&](row& r) {
     r(last_seq_, hash);
@@ -66,8 +66,8 @@ size_t money_book::draft_of(const account_key& key) {
     if (drafts_[i].home->first == key) return i;
   auto [at, fresh] = accounts_.try_emplace(key);
   auto& [_, account] = *at;
-  if (fresh) find_account_.first([&](row& r) { r(account.id, account.balance, account.held); }, key);
-  drafts_.push_back({&*at, account.balance, account.held, 0});
+  if (fresh) find_account_.first([&](row& r) { r(account.id, account.balance, account.held, account.newest); }, key);
+  drafts_.push_back({&*at, account.balance, account.held, account.newest, 0});
   return drafts_.size() - 1;
 }
 
@@ -85,7 +85,10 @@ void money_book::post(posting p) {
   auto& credit = drafts_[p.credit];
   debit.entries += 1;
   if (debit.home->first.owner != credit.home->first.owner) credit.entries += 1;
+  p.debit_before = debit.newest;
+  p.credit_before = credit.newest;
   postings_.push_back(std::move(p));
+  debit.newest = credit.newest = last_seq_ + std::ssize(postings_);
 }
 
 /// True with `same`: it was posted before, word for word. False: its id belongs to another.
@@ -209,13 +212,14 @@ void money_book::write_accounts() {
   for (const auto& d : drafts_) {
     auto& [key, now] = *d.home;
     if (now.id == 0) {
-      insert_account_.each([&](row& r) { r(now.id); }, key, d.balance, d.held, d.entries);
-    } else if (d.balance != now.balance || d.held != now.held || d.entries > 0) {
-      auto rows = update_account_.run(d.balance, d.held, d.entries, now.id, now.balance, now.held);
+      insert_account_.each([&](row& r) { r(now.id); }, key, d.balance, d.held, d.entries, d.newest);
+    } else if (d.newest != now.newest) {
+      auto rows = update_account_.run(d.balance, d.held, d.entries, d.newest, now.id, now.balance, now.held);
       if (rows != 1) throw store_unavailable{"an account of " + key.owner + " was changed by somebody else"};
     }
     now.balance = d.balance;
     now.held = d.held;
+    now.newest = d.newest;
   }
 }
 
@@ -223,11 +227,27 @@ void money_book::write_journal(time_ms now_ms) {
   for (const auto& p : postings_) {
     const auto& [debit, debit_row] = *drafts_[p.debit].home;
     const auto& [credit, credit_row] = *drafts_[p.credit].home;
-    journal_row j{last_seq_ + 1, p.id,        p.kind,      p.code,  debit_row.id,   credit_row.id, debit.owner,
-                  credit.owner,  debit.kind,  credit.kind, p.value, debit.currency, p.hold_id,     p.job_id,
-                  p.note,        now_ms};
+    journal_row j;
+    j.seq = last_seq_ + 1;
+    j.id = p.id;
+    j.kind = p.kind;
+    j.code = p.code;
+    j.debit = debit_row.id;
+    j.debit_owner = debit.owner;
+    j.debit_kind = debit.kind;
+    j.debit_before = p.debit_before;
+    j.credit = credit_row.id;
+    j.credit_owner = credit.owner;
+    j.credit_kind = credit.kind;
+    j.credit_before = p.credit_before;
+    j.value = p.value;
+    j.currency = debit.currency;
+    j.hold_id = p.hold_id;
+    j.job_id = p.job_id;
+    j.note = p.note;
+    j.at_ms = now_ms;
     auto hash = hasher_.next(last_hash_, j);
-    insert_row_.run(j.seq, j.id, j.kind, j.code, j.debit, j.credit, j.value, j.currency, j.hold_id, j.job_id, j.note,
+    insert_row_.run(j.seq, j.id, j.kind, j.code, j.debit, j.credit, j.debit_before, j.credit_before, j.value, j.currency, j.hold_id, j.job_id, j.note,
                     j.at_ms, blob{hash});
     last_seq_ = j.seq;
     last_hash_ = std::move(hash);

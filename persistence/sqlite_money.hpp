@@ -24,6 +24,7 @@ class money_book {
   struct account {
     int64_t id = 0;
     amount balance = 0, held = 0;
+    int64_t newest = 0;
   };
   struct key_hash {
     size_t operator()(const account_key&) const;
@@ -33,6 +34,7 @@ class money_book {
   struct draft {
     cache::value_type* home = nullptr;
     amount balance = 0, held = 0;
+    int64_t newest = 0;
     int64_t entries = 0;
   };
   /// A journal row to be; `debit` and `credit` are places in `drafts_`.
@@ -43,6 +45,7 @@ class money_book {
     size_t debit = 0, credit = 0;
     amount value = 0;
     std::string_view hold_id, job_id, note;
+    int64_t debit_before = 0, credit_before = 0;
   };
   struct open_hold {
     account_key key;

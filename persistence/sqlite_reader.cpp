@@ -2,11 +2,7 @@
 #include "persistence/sqlite_reader.hpp"
 
 #include <algorithm>
-#include <functional>
-#include <limits>
-#include <set>
 
-#include "model/limits.hpp"
 #include "persistence/columns.hpp"
 #include "persistence/journal.hpp"
 #include "persistence/sqlite.hpp"
@@ -45,9 +41,9 @@ int64_t live_bits(std::string_view word) {
   return bits(states);
 }
 
-/// The value of `ended` that has this public word, or 0.
+/// The value of `ended` that has this public word, or 0. Completed jobs, being most, are not in that index.
 int ended_word_of(std::string_view word) {
-  for (auto s : {job_state::succeeded, job_state::failed, job_state::cancelled})
+  for (auto s : {job_state::failed, job_state::cancelled})
     if (public_status(s) == word) return ended_word(s);
   return 0;
 }
@@ -75,6 +71,10 @@ class reader : public store_reader {
   int64_t count_transactions(const std::string& owner) override;
 
  private:
+  /// How far back the history of an account was read.
+  struct account_end {
+    int64_t account = 0, newest = 0;
+  };
   /// Pages of the file come from the kernel's cache, shared with the other readers.
   struct tuned : connection {
     explicit tuned(const std::string& file) : connection{file, access::read} {
@@ -84,7 +84,7 @@ class reader : public store_reader {
 
   static std::optional<user_row> user(statement&, const std::string& by);
   static std::optional<credential_row> credential(statement&, const std::string& by);
-  std::vector<int64_t> newest_below(const std::vector<int64_t>& accounts, int64_t below, int64_t wanted);
+  int64_t step_back(std::vector<account_end>&);
   std::vector<transaction_row> job_transactions(const std::string& owner, const std::string& job_id);
 
   tuned db_;
@@ -94,8 +94,10 @@ class reader : public store_reader {
   statement list_all_{db_, job_and_spec + " FROM jobs INDEXED BY jobs_user JOIN job_specs ON job_id=id"
                                           " WHERE user_id=? AND id<? ORDER BY id DESC LIMIT ?"};
   statement list_ended_{db_, job_and_spec + " FROM jobs INDEXED BY jobs_ended JOIN job_specs ON job_id=id"
-                                            " WHERE ended>0 AND user_id=? AND ended=? AND id<?"
+                                            " WHERE ended>1 AND user_id=? AND ended=? AND id<?"
                                             " ORDER BY id DESC LIMIT ?"};
+  statement list_completed_{db_, job_and_spec + " FROM jobs INDEXED BY jobs_user JOIN job_specs ON job_id=id"
+                                                " WHERE user_id=? AND id<? AND ended=1 ORDER BY id DESC LIMIT ?"};
   statement list_live_{db_, job_and_spec + " FROM jobs INDEXED BY jobs_live JOIN job_specs ON job_id=id"
                                            " WHERE ended=0 AND user_id=? AND id<? AND (? >> state) & 1"
                                            " ORDER BY id DESC LIMIT ?"};
@@ -118,11 +120,8 @@ class reader : public store_reader {
   statement find_node_key_{db_, "SELECT key_hash,user_id,name,created_ms FROM node_keys WHERE key_hash=?"};
   statement list_nodes_{db_, "SELECT " + node_columns + " FROM nodes ORDER BY id"};
   statement balances_{db_, "SELECT owner,kind,asset,balance,held FROM accounts WHERE owner=? ORDER BY kind,asset"};
-  statement accounts_{db_, "SELECT id FROM accounts WHERE owner=?"};
-  statement debits_{db_, "SELECT seq FROM journal INDEXED BY journal_debit WHERE debit=? AND seq<?"
-                       " ORDER BY seq DESC LIMIT ?"};
-  statement credits_{db_, "SELECT seq FROM journal INDEXED BY journal_credit WHERE credit<>debit AND credit=? AND seq<?"
-                          " ORDER BY seq DESC LIMIT ?"};
+  statement accounts_{db_, "SELECT id,newest FROM accounts WHERE owner=?"};
+  statement before_{db_, "SELECT debit,debit_before,credit_before FROM journal WHERE seq=?"};
   statement transaction_{db_, journal_rows + " WHERE j.seq=?"};
   statement find_hold_id_{db_, "SELECT hold_id FROM jobs WHERE id=? AND hold_id<>''"};
   statement hold_row_{db_, journal_rows + " WHERE j.id=? AND ? IN (d.owner,c.owner)"};
@@ -149,6 +148,8 @@ std::vector<job_view> reader::list_jobs(const job_filter& f) {
   auto below = f.before_id.empty() ? after_all : std::string_view{f.before_id};
   if (!f.status)
     list_all_.each(take, f.user_id, below, limit);
+  else if (*f.status == public_status(job_state::succeeded))
+    list_completed_.each(take, f.user_id, below, limit);
   else if (auto ended = ended_word_of(*f.status))
     list_ended_.each(take, f.user_id, ended, below, limit);
   else
@@ -238,7 +239,7 @@ std::vector<balance_row> reader::balances(const std::string& owner) {
   return list;
 }
 
-/// The newest rows of each account, merged page by page: the cost grows with the offset, not with the history.
+/// The histories of the owner's accounts, merged: the cost grows with the offset, not with the history.
 std::vector<transaction_row> reader::transactions(const std::string& owner, int32_t limit, int32_t offset,
                                                   const std::string& job_id) {
   std::vector<transaction_row> list;
@@ -249,39 +250,33 @@ std::vector<transaction_row> reader::transactions(const std::string& owner, int3
     if (std::ssize(list) > limit) list.resize(static_cast<size_t>(limit));
     return list;
   }
-  std::vector<int64_t> accounts;
-  accounts_.each([&](row& r) { r(accounts.emplace_back()); }, owner);
-  auto below = std::numeric_limits<int64_t>::max();
+  std::vector<account_end> ends;
+  auto take = [&](row& r) {
+    auto& e = ends.emplace_back();
+    r(e.account, e.newest);
+  };
+  accounts_.each(take, owner);
   while (std::ssize(list) < limit) {
-    auto wanted = std::min<int64_t>(int64_t{offset} + limit - std::ssize(list), limits::page_rows_max);
-    auto newest = newest_below(accounts, below, wanted);
-    if (newest.empty()) break;
-    for (auto seq : newest) {
-      below = seq;
-      if (offset > 0)
-        --offset;
-      else
-        transaction_.first([&](row& r) { read(r, list.emplace_back()); }, seq);
-    }
+    auto seq = step_back(ends);
+    if (seq == 0) break;
+    if (offset > 0)
+      --offset;
+    else
+      transaction_.first([&](row& r) { read(r, list.emplace_back()); }, seq);
   }
   return list;
 }
 
-/// At most `wanted` rows that touch one of the accounts, newest first.
-std::vector<int64_t> reader::newest_below(const std::vector<int64_t>& accounts, int64_t below, int64_t wanted) {
-  std::set<int64_t, std::greater<>> newest;  // a row may touch two of them
-  auto take = [&](row& r) {
-    int64_t seq = 0;
-    r(seq);
-    newest.insert(seq);
-  };
-  for (auto id : accounts) {
-    debits_.each(take, id, below, wanted);
-    credits_.each(take, id, below, wanted);
-  }
-  std::vector<int64_t> list{newest.begin(), newest.end()};
-  if (std::ssize(list) > wanted) list.resize(static_cast<size_t>(wanted));
-  return list;
+/// The newest row of all, and the ends moved to the rows before it; 0: there is none.
+int64_t reader::step_back(std::vector<account_end>& ends) {
+  int64_t seq = 0;
+  for (const auto& e : ends) seq = std::max(seq, e.newest);
+  if (seq == 0) return 0;
+  int64_t debit = 0, debit_before = 0, credit_before = 0;
+  before_.first([&](row& r) { r(debit, debit_before, credit_before); }, seq);
+  for (auto& e : ends)  // a row may be of two of them
+    if (e.newest == seq) e.newest = e.account == debit ? debit_before : credit_before;
+  return seq;
 }
 
 /// A job's rows have the ids of its hold, so they need no index of their own.

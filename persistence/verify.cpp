@@ -21,18 +21,19 @@ std::string text_of(wide x) {
 }
 
 void load_accounts(audit& a) {
-  statement all{a.db, "SELECT id,owner,kind,asset,balance,held,entries FROM accounts"};
+  statement all{a.db, "SELECT id,owner,kind,asset,balance,held,entries,newest FROM accounts"};
   all.each([&](row& r) {
     int64_t id = 0;
     audited_account x;
-    r(id, x.key, x.balance, x.held, x.entries);
+    r(id, x.key, x.balance, x.held, x.entries, x.newest);
     a.accounts.emplace(id, std::move(x));
   });
   a.found.accounts = std::ssize(a.accounts);
 }
 
-/// The four rows of a hold touch `held`, a capture and a post move money.
+/// The rows of a hold touch `held`, a capture and a post move money.
 void count_in(const journal_row& j, audited_account& debit, audited_account& credit) {
+  debit.newest_due = credit.newest_due = j.seq;
   debit.entries_due += 1;
   if (debit.key.owner != credit.key.owner) credit.entries_due += 1;
   if (j.kind == journal_kind::hold) debit.held_due += j.value;
@@ -74,6 +75,8 @@ class journal_audit {
     auto known = debit != a_.accounts.end() && credit != a_.accounts.end();
     if (known) {
       name(j, debit->second.key, credit->second.key);
+      if (j.debit_before != debit->second.newest_due || j.credit_before != credit->second.newest_due)
+        a_.breach(about + ": it leads to the wrong row before");
       count_in(j, debit->second, credit->second);
       if (debit->second.key.currency != j.currency || credit->second.key.currency != j.currency)
         a_.breach(about + ": its accounts are of another asset");
@@ -106,12 +109,13 @@ class journal_audit {
 void audit_journal(audit& a) {
   load_accounts(a);
   journal_audit each_row{a};
-  statement all{a.db, "SELECT seq,id,kind,code,debit,credit,amount,asset,hold_id,job_id,note,at_ms,hash FROM journal"
-                      " ORDER BY seq"};
+  statement all{a.db, "SELECT seq,id,kind,code,debit,credit,debit_before,credit_before,amount,asset,hold_id,job_id,"
+                      "note,at_ms,hash FROM journal ORDER BY seq"};
   all.each([&](row& r) {
     journal_row j;
     blob hash;
-    r(j.seq, j.id, j.kind, j.code, j.debit, j.credit, j.value, j.currency, j.hold_id, j.job_id, j.note, j.at_ms, hash);
+    r(j.seq, j.id, j.kind, j.code, j.debit, j.credit, j.debit_before, j.credit_before, j.value, j.currency, j.hold_id,
+      j.job_id, j.note, j.at_ms, hash);
     each_row.look_at(j, hash.bytes);
   });
 }
@@ -124,7 +128,8 @@ void audit_accounts(audit& a) {
       a.breach(name_of(x.key) + ": balance " + text_of(x.balance) + ", by the journal " + text_of(x.balance_due));
     if (x.held != x.held_due)
       a.breach(name_of(x.key) + ": held " + text_of(x.held) + ", by the journal " + text_of(x.held_due));
-    if (x.entries != x.entries_due) a.breach(name_of(x.key) + ": its count of journal rows is wrong");
+    if (x.entries != x.entries_due || x.newest != x.newest_due)
+      a.breach(name_of(x.key) + ": its count of journal rows, or the newest of them, is wrong");
     auto overdrawn = x.key.kind != account_kind::issuance && x.balance < x.held;
     if (x.held < 0 || overdrawn) a.breach(name_of(x.key) + ": overdrawn");
   }

@@ -1,0 +1,8 @@
+// The suite that every engine passes. An engine joins with two lines in its own test file:
+//   #define STORE_ENGINES my_engine
+//   #include "tests/persistence/store_conformance.hpp"
+#pragma once
+
+#include "tests/persistence/conformance_jobs.hpp"
+#include "tests/persistence/conformance_money.hpp"
+#include "tests/persistence/conformance_people.hpp"
