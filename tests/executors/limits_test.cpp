@@ -55,3 +55,11 @@ TEST_CASE("a program below its limits is left alone") {
   CHECK(report.outcome == run_outcome::succeeded);
   CHECK(report.stdout_text == "20000\n");
 }
+
+TEST_CASE("a program is not charged for the memory of its server") {
+  std::vector<char> ours(200 << 20, 'x');  // the fork shares it until the exec
+  node here;
+  auto report = here.run_shell("echo fine", R"(,"memory_mb":64)");
+  CHECK(report.outcome == run_outcome::succeeded);
+  CHECK(ours.back() == 'x');
+}
