@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
-#include <cstdio>
 #include <ctime>
 
 namespace troupe::client {
@@ -117,6 +116,8 @@ int digits(std::string_view text, size_t at, size_t count) {
   return value;
 }
 
+std::string two_digits(int64_t n) { return (n < 10 ? "0" : "") + std::to_string(n); }
+
 }  // namespace
 
 std::string plain(std::string_view text) { return clean(text, false); }
@@ -151,9 +152,15 @@ std::string duration_text(int64_t ms) {
   if (ms < 1000) return std::to_string(ms) + " ms";
   auto seconds = ms / 1000;
   if (seconds < 60) return std::to_string(seconds) + "." + std::to_string(ms % 1000 / 100) + " s";
-  auto two = [](int64_t n) { return (n < 10 ? "0" : "") + std::to_string(n); };
-  if (seconds < 3600) return std::to_string(seconds / 60) + "m " + two(seconds % 60) + "s";
-  return std::to_string(seconds / 3600) + "h " + two(seconds / 60 % 60) + "m";
+  if (seconds < 3600) return std::to_string(seconds / 60) + "m " + two_digits(seconds % 60) + "s";
+  return std::to_string(seconds / 3600) + "h " + two_digits(seconds / 60 % 60) + "m";
+}
+
+std::string clock_text(int64_t ms) {
+  auto seconds = std::max<int64_t>(ms, 0) / 1000;
+  auto rest = two_digits(seconds % 60);
+  if (seconds < 3600) return std::to_string(seconds / 60) + ":" + rest;
+  return std::to_string(seconds / 3600) + ":" + two_digits(seconds / 60 % 60) + ":" + rest;
 }
 
 std::optional<int64_t> parse_iso_time(std::string_view text) {

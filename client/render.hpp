@@ -29,6 +29,8 @@ std::string progress_bar(double fraction, size_t columns);
 
 /// "850 ms", "12.3 s", "2m 05s", "3h 02m".
 std::string duration_text(int64_t ms);
+/// A running clock, whole seconds: "0:05", "2:05", "3:02:05".
+std::string clock_text(int64_t ms);
 
 /// Unix milliseconds of "2026-11-22T10:30:00[.123]Z", nothing for any other form.
 std::optional<int64_t> parse_iso_time(std::string_view);

@@ -1,4 +1,7 @@
 // troupe submit: sends one job, once, also when the connection breaks between the request and the answer.
+#include <algorithm>
+#include <ostream>
+
 #include "client/api.hpp"
 #include "client/command.hpp"
 #include "client/job_body.hpp"

@@ -1,4 +1,7 @@
 // troupe watch: the life of one job as it happens, then how it ended.
+#include <algorithm>
+#include <ostream>
+
 #include "client/api.hpp"
 #include "client/command.hpp"
 #include "client/render.hpp"
@@ -21,8 +24,10 @@ class screen {
   void show(const job_event& e) {
     if (json_) return print_raw(io_, e.text);
     last_ = e;
+    arrived_ms_ = steady_ms();
+    event_ms_ = parse_iso_time(e.timestamp).value_or(event_ms_);
     if (e.type == "started") {
-      started_ms_ = steady_ms();
+      started_ms_ = event_ms_;
       fraction_ = 0;
     }
     if (e.progress) fraction_ = *e.progress;
@@ -32,7 +37,7 @@ class screen {
   }
 
   void tick() {
-    if (live_ && started_ms_ > 0) draw();
+    if (live_ && drawn_) draw();
   }
 
   /// A remark of the client itself; kept out of the output that scripts read.
@@ -43,13 +48,18 @@ class screen {
 
  private:
   void draw() {
-    auto percent = std::to_string(static_cast<int>(100 * std::clamp(fraction_, 0.0, 1.0)));
+    auto percent = std::to_string(static_cast<int>(100 * std::clamp(fraction_, 0.0, 1.0) + 1e-9));
     percent.insert(0, percent.size() < 3 ? 3 - percent.size() : 0, ' ');
     auto line = progress_bar(fraction_, bar_columns) + " " + percent + " %  " +
-                duration_text((steady_ms() - started_ms_) / 1000 * 1000) + "  " + last_.message;
+                clock_text(ran_ms()) + "  " + last_.message;
     // One column stays free: a full line makes some terminals go to the next, and then it cannot be drawn again.
     io_.out << "\r\x1b[K" << cut(line, io_.columns - 1) << std::flush;
     drawn_ = true;
+  }
+
+  /// By the server's clock, which may differ from ours: from start to last event, and ours only from there on.
+  int64_t ran_ms() const {
+    return started_ms_ == 0 ? 0 : event_ms_ - started_ms_ + steady_ms() - arrived_ms_;
   }
 
   void wipe() {
@@ -60,13 +70,23 @@ class screen {
   console& io_;
   bool json_, live_;
   bool drawn_ = false;
-  int64_t started_ms_ = 0;
+  int64_t started_ms_ = 0, event_ms_ = 0;  // the server's clock
+  int64_t arrived_ms_ = 0;                 // our steady clock
   double fraction_ = 0;
   job_event last_;
 };
 
 /// Where a job has ended but its events are gone, nothing will come: wait only shortly then.
 constexpr int quiet_after_end_ms = 3'000;
+
+/// Asked while the stream is quiet but open: a refusal here (say, too many requests) is no reason to stop listening.
+bool has_ended(const server& to, const std::string& path) {
+  try {
+    return is_terminal(text_at(call(to, {"GET", path}).value, "status"));
+  } catch (const trouble&) {
+    return false;
+  }
+}
 
 }  // namespace
 
@@ -85,7 +105,7 @@ int watch_job(world& w, const server& to, const std::string& job_id, bool json) 
     };
     hooks.tick = [&] { s.tick(); };
     hooks.dropped = [&](const std::string& why) { s.say(why + "; connecting again"); };
-    hooks.over = [&] { return is_terminal(text_at(call(to, {"GET", path}).value, "status")); };
+    hooks.over = [&] { return has_ended(to, path); };
     follow(to, job_id, rules, hooks);
   }
   auto job = call(to, {"GET", path});

@@ -63,6 +63,12 @@ TEST_CASE("durations are short and never negative") {
   CHECK(duration_text(3 * 3600'000 + 2 * 60'000) == "3h 02m");
 }
 
+TEST_CASE("a running clock counts whole seconds") {
+  CHECK(clock_text(-1) == "0:00");
+  CHECK(clock_text(5'999) == "0:05");
+  CHECK(clock_text(3600'000 + 125'000) == "1:02:05");
+}
+
 TEST_CASE("ISO times are read to the millisecond, and nothing else is") {
   CHECK(parse_iso_time("1970-01-01T00:00:01Z") == 1000);
   CHECK(parse_iso_time("2026-11-22T10:30:00.123Z") == 1795343400123);
