@@ -2,6 +2,7 @@
 #include "client/api.hpp"
 
 #include <charconv>
+#include <cmath>
 
 #include "client/render.hpp"
 
@@ -82,7 +83,7 @@ std::optional<double> number_at(const json& object, std::string_view key) {
   auto& text = value.get_ref<const std::string&>();
   double number = 0;
   auto [end, e] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (e != std::errc() || end != text.data() + text.size()) return {};
+  if (e != std::errc() || end != text.data() + text.size() || !std::isfinite(number)) return {};
   return number;
 }
 

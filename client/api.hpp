@@ -31,7 +31,7 @@ std::string text_at(const json&, std::string_view key);
 std::string first_text(const json&, std::initializer_list<std::string_view> keys);
 /// The field itself, or null.
 const json& field(const json&, std::string_view key);
-/// A number, or a string that is one.
+/// A finite number, or a string that is one.
 std::optional<double> number_at(const json&, std::string_view key);
 /// The array under the first of these keys, or the value itself when it is an array; otherwise empty.
 const json& rows_at(const json&, std::initializer_list<std::string_view> keys);

@@ -82,6 +82,13 @@ TEST_CASE("frames that are no job events are passed over, and nonsense is refuse
   CHECK_THROWS_AS(parse_event("[1]"), trouble);
 }
 
+TEST_CASE("a number may come as text, but must be a number") {
+  auto value = json::parse(R"({"a":0.5,"b":"0.25","c":"nan","d":"inf","e":"1x","f":true})");
+  CHECK(number_at(value, "a") == 0.5);
+  CHECK(number_at(value, "b") == 0.25);
+  for (auto key : {"c", "d", "e", "f", "g"}) CHECK_FALSE(number_at(value, key));
+}
+
 TEST_CASE("fields of a wrong type show as nothing and end nothing") {
   for (auto text : {"{}", "[]", "null", R"({"jobs":{}})", R"({"jobs":[1,null,"x",{"id":{"a":1}}]})",
                     R"({"id":[1],"result":"x","error":7,"hold":[],"progress":{},"started_at":5})",
