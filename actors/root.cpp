@@ -114,9 +114,13 @@ caf::behavior root(root_pointer self, house* h, cast_options options) {
   s.options = std::move(options);
   self->set_down_handler([self](const caf::down_msg& down) { on_down(self, down); });
   self->set_exit_handler([self](caf::exit_msg& x) { stop_all(self, x.reason); });
-  for (auto& spec : cast_list(*h, s.options)) {
-    s.children.push_back({std::move(spec), {}});
-    start(self, s.children.back());
+  try {
+    for (auto& spec : cast_list(*h, s.options)) {
+      s.children.push_back({std::move(spec), {}});
+      start(self, s.children.back());
+    }
+  } catch (const store_unavailable& e) {
+    give_up(self, e.what());
   }
   return {[](tick) {}};
 }

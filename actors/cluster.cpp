@@ -1,0 +1,82 @@
+// The CAF side of a process.
+#include "actors/cluster.hpp"
+
+#include <caf/io/all.hpp>
+#include <caf/openssl/all.hpp>
+#include <thread>
+
+#include "model/pricing.hpp"
+
+namespace troupe {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+bool wants_tls(const config& settings) { return !settings.cluster_cert.empty(); }
+
+std::string text_of(caf::actor_system& system, const caf::error& e) {
+  auto f = to_failure(e);
+  return f.detail.empty() ? system.render(e) : f.detail;
+}
+
+amount rate_of(const config& settings) {
+  if (settings.rate_per_hour) return *settings.rate_per_hour;
+  amount sum = 0;
+  for (auto& g : settings.gpus) sum += gpu_rate(g.model).value_or(cpu_rate) * g.count;
+  return sum == 0 ? cpu_rate : sum;
+}
+
+}  // namespace
+
+std::unique_ptr<caf::actor_system_config> system_config(const config& settings) {
+  auto c = std::make_unique<caf::actor_system_config>();
+  c->add_message_types<caf::id_block::troupe>();
+  c->load<caf::io::middleman>();
+  c->set("middleman.heartbeat-interval", caf::timespan{1s});
+  c->set("middleman.connection-timeout", caf::timespan{5s});
+  c->set("scheduler.max-threads", size_t{std::max(2u, std::thread::hardware_concurrency())});
+  c->set("scheduler.max-throughput", size_t{50});
+  if (wants_tls(settings)) {
+    c->load<caf::openssl::manager>();
+    c->openssl_certificate = settings.cluster_cert;
+    c->openssl_key = settings.cluster_key;
+    c->openssl_cafile = settings.cluster_ca;
+  }
+  return c;
+}
+
+outcome<uint16_t> open_door(house& h) {
+  auto& at = h.settings.cluster_listen;
+  auto door = caf::actor_cast<door_actor>(h.actors.nodes.get());
+  auto port = wants_tls(h.settings) ? caf::openssl::publish(door, at.port, at.host.c_str(), true)
+                                    : h.system.middleman().publish(door, at.port, at.host.c_str(), true);
+  if (port) return *port;
+  return failure{errc::unavailable, "the cluster door cannot listen on " + at.host + ":" + std::to_string(at.port) + ": " +
+                                        text_of(h.system, port.error()), {}, {}};
+}
+
+outcome<door_actor> reach_door(caf::actor_system& system, const config& settings, const endpoint& at) {
+  auto door = wants_tls(settings) ? caf::openssl::remote_actor<door_actor>(system, at.host, at.port)
+                                  : system.middleman().remote_actor<door_actor>(at.host, at.port);
+  if (door) return *door;
+  return failure{errc::unavailable, text_of(system, door.error()), {}, {}};
+}
+
+join_node offer_of(const config& settings, const std::string& node_key, const std::string& name) {
+  join_node offer;
+  offer.node_key = node_key;
+  offer.name = name;
+  offer.instance = random_hex(16);
+  offer.region = settings.region;
+  offer.slots = settings.slots > 0 ? static_cast<int32_t>(settings.slots)
+                                   : static_cast<int32_t>(std::max(1u, std::thread::hardware_concurrency()));
+  offer.rate = rate_of(settings);
+  for (auto& g : settings.gpus)
+    for (int i = 0; i < g.count; ++i) offer.gpus.push_back({g.model, g.vram_mb});
+  offer.labels = settings.labels;
+  for (auto& [model, url] : settings.models) offer.models.push_back(model);
+  return offer;
+}
+
+}  // namespace troupe

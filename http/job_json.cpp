@@ -1,0 +1,145 @@
+// Public words for jobs come from model/job.hpp; money is a decimal string.
+#include "http/job_json.hpp"
+
+#include "config/world.hpp"
+#include "model/limits.hpp"
+#include "model/params.hpp"
+
+namespace troupe {
+
+namespace {
+
+json artifacts_json(const std::vector<artifact>& all) {
+  auto list = json::array();
+  for (auto& a : all) list.push_back({{"name", a.name}, {"bytes", a.bytes}, {"sha256", a.sha256}});
+  return list;
+}
+
+json result_json(const run_report& r, job_kind kind) {
+  json result{{"exit_code", r.exit_code},
+              {"stdout", r.stdout_text},
+              {"stderr", r.stderr_text},
+              {"stdout_truncated", r.stdout_truncated},
+              {"stderr_truncated", r.stderr_truncated},
+              {"runtime_ms", r.ran_ms},
+              {"artifacts", artifacts_json(r.artifacts)}};
+  if (kind == job_kind::inference) {
+    result["text"] = r.text;
+    result["finish_reason"] = r.finish_reason;
+    result["prompt_tokens"] = r.prompt_tokens;
+    result["completion_tokens"] = r.completion_tokens;
+    result["tokens_used"] = r.prompt_tokens + r.completion_tokens;
+  }
+  return result;
+}
+
+/// 420'000 ppm as 0.42: a plain number for progress bars, no money.
+double progress_number(int32_t ppm) { return ppm / 1'000'000.0; }
+
+void read_demand(fields& f, demand& needs) {
+  needs.gpu_type = f.text("gpu_type", 128);
+  needs.gpu_count = static_cast<int32_t>(f.integer("gpu_count", 0, limits::gpu_count_max, 0));
+  needs.vram_mb = f.integer("vram_mb", 0, 16 * 1024 * 1024, 0);
+  needs.region = f.text("region", 128);
+  needs.labels = f.labels("labels", limits::labels_max);
+}
+
+std::optional<failure> read_job_params(const json& params, submission& s) {
+  s.spec.params = params.dump();
+  auto read = read_params(s.spec.kind, s.spec.params);
+  if (auto bad = std::get_if<failure>(&read)) return *bad;
+  auto& good = std::get<job_params>(read);
+  s.spec.timeout_ms = good.timeout_ms;
+  if (auto* x = std::get_if<inference_params>(&good.by_kind)) {
+    s.spec.needs.model = x->model;
+    s.prompt_bytes = static_cast<int64_t>(x->prompt.size()) + 64;  // room for the template's own tokens
+    s.max_tokens = x->max_tokens;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+json job_json(const job_view& v) {
+  auto& j = v.row;
+  auto kind = to_string(v.spec.kind);
+  json body{{"id", j.id},
+            {"job_id", j.id},
+            {"kind", kind},
+            {"type", kind},
+            {"name", v.spec.name},
+            {"status", public_status(j.state)},
+            {"state", to_string(j.state)},
+            {"created_at", time_json(j.created_ms)},
+            {"timestamp", time_json(j.created_ms)},
+            {"started_at", time_json(j.started_ms)},
+            {"completed_at", time_json(j.finished_ms)},
+            {"progress", progress_number(j.progress_ppm)},
+            {"attempts", j.attempts},
+            {"priority", j.priority},
+            {"provider_id", j.node_id.empty() ? json{nullptr} : json{j.node_id}},
+            {"cost", is_terminal(j.state) ? json{format_amount(j.cost)} : json{nullptr}},
+            {"currency", to_string(j.currency)},
+            {"hold", {{"amount", format_amount(j.hold)}, {"currency", to_string(j.currency)}}},
+            {"tags", v.spec.tags},
+            {"result", v.result ? result_json(*v.result, v.spec.kind) : json{nullptr}},
+            {"error", nullptr}};
+  if (!v.spec.description.empty()) body["description"] = v.spec.description;
+  if (!j.error_code.empty()) body["error"] = {{"code", j.error_code}, {"message", j.error_message}};
+  return body;
+}
+
+std::string event_frame(const event_row& e) {
+  json data{{"job_id", e.job_id}};
+  if (e.kind == "queued" || e.kind == "scheduled")
+    data["hold"] = {{"amount", format_amount(e.value)}, {"currency", to_string(e.currency)}};
+  if (e.attempt > 0) data["attempt"] = e.attempt;
+  if (!e.node_id.empty()) data["provider_id"] = e.node_id;
+  if (e.kind == "progress" || e.kind == "completed") data["progress"] = progress_number(e.progress_ppm);
+  if (!e.message.empty()) data["message"] = e.message;
+  if (e.terminal) {
+    data["cost"] = format_amount(e.value);
+    data["currency"] = to_string(e.currency);
+    if (!e.error_code.empty()) data["error"] = {{"code", e.error_code}, {"message", e.message}};
+  }
+  json frame{{"type", e.kind},          {"event", "job." + e.kind},      {"seq", e.seq},         {"job_id", e.job_id},
+             {"channel", "jobs"},       {"timestamp", iso_time(e.at_ms)}, {"data", std::move(data)}};
+  if (e.terminal) frame["terminal"] = true;
+  return frame.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+outcome<submission> read_submission(const json& body) {
+  fields f{body};
+  submission s;
+  auto type = f.text("type", 32, true);
+  s.spec.name = f.text("name", limits::job_name_bytes_max, true);
+  s.spec.description = f.text("description", limits::description_bytes_max);
+  read_demand(f, s.spec.needs);
+  s.rate_max = f.money("max_price_per_hour");
+  s.currency = f.currency("currency");
+  s.priority = static_cast<int32_t>(f.integer("priority", 0, limits::priority_max, 5));
+  s.run_at_ms = f.time("run_at");
+  s.max_attempts = static_cast<int32_t>(f.integer("max_attempts", 1, limits::attempts_max, 3));
+  s.spec.tags = f.texts("tags", limits::tags_max, 128);
+  if (!f.texts("depends_on", 64, 128).empty()) f.refuse("depends_on is not supported yet");
+  auto* params = f.any("params");
+  if (params == nullptr) f.refuse("params is required");
+  if (params != nullptr && !params->is_object()) f.refuse("params must be an object");
+  auto kind = parse_job_kind(type);
+  if (!type.empty() && !kind) f.refuse("type must be one of process, script, inference, noop");
+  if (auto bad = f.problem()) return *bad;
+  s.spec.kind = *kind;
+  if (auto bad = read_job_params(*params, s)) return *bad;
+  return s;
+}
+
+json submitted_json(const job& j, time_ms now_ms) {
+  return {{"id", j.id},
+          {"job_id", j.id},
+          {"status", public_status(j.state)},
+          {"hold", {{"amount", format_amount(j.hold)}, {"currency", to_string(j.currency)}}},
+          {"timestamp", iso_time(now_ms)},
+          {"message", "Job submitted successfully"}};
+}
+
+}  // namespace troupe

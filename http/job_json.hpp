@@ -1,0 +1,20 @@
+// Jobs and events as the public API shows them, and the body of a submit as a submission.
+#pragma once
+
+#include "http/json.hpp"
+#include "model/pricing.hpp"
+#include "persistence/store.hpp"
+
+namespace troupe {
+
+json job_json(const job_view&);
+/// One frame of a stream.
+std::string event_frame(const event_row&);
+
+/// Reads the body of `POST /api/v1/jobs`.
+outcome<submission> read_submission(const json& body);
+
+/// The answer to a submit: everything in it is known before the commit, so that it can be stored with it.
+json submitted_json(const job&, time_ms now_ms);
+
+}  // namespace troupe

@@ -1,0 +1,160 @@
+// Jobs: submit one or many, look, list, cancel.
+#include "config/world.hpp"
+#include "http/job_json.hpp"
+#include "http/routes.hpp"
+
+namespace troupe {
+
+namespace {
+
+/// The Idempotency-Key of the request with its stored answer, when one was sent.
+outcome<std::optional<idempotency_row>> once_of(const call& c, std::string_view what, const std::string& content,
+                                                int status, const json& answer) {
+  auto& key = c.request.idempotency_key;
+  if (key.empty()) return std::optional<idempotency_row>{};
+  if (key.size() > limits::idempotency_key_bytes_max) return failure{errc::invalid, "Idempotency-Key is too long", {}, {}};
+  return std::optional{
+      idempotency_row{c.who.user_id + " " + std::string{what}, key, sha256_hex(content), status, answer.dump()}};
+}
+
+/// Body -> priced job with its stored answer.
+outcome<job_entry> plan(const call& c, const json& body, const std::string& content, const std::string& key_suffix) {
+  auto read = read_submission(body);
+  if (auto bad = std::get_if<failure>(&read)) return *bad;
+  auto& s = std::get<submission>(read);
+  auto now = c.e.h.now_ms();
+  auto planned = plan_job(s, new_id("job"), c.who.user_id, c.e.h.settings.fee_bps, now);
+  if (auto bad = std::get_if<failure>(&planned)) return *bad;
+  auto& row = std::get<job>(planned);
+  auto once = once_of(c, "POST /api/v1/jobs", content, 202, submitted_json(row, now));
+  if (auto bad = std::get_if<failure>(&once)) return *bad;
+  auto& stored = std::get<std::optional<idempotency_row>>(once);
+  if (stored) stored->key += key_suffix;
+  return job_entry{{std::move(row), std::move(s.spec)}, std::move(stored)};
+}
+
+http_reply replayed(const change_result& first) {
+  http_reply reply;
+  reply.status = first.status;
+  reply.body = first.body;
+  reply.headers.emplace_back("Idempotent-Replayed", "true");
+  return reply;
+}
+
+void submit(const call_ptr& c) {
+  auto body = parse_object(c->request.body);
+  if (auto bad = std::get_if<failure>(&body)) return c->refuse(*bad);
+  auto entry = plan(*c, std::get<json>(body), c->request.body, {});
+  if (auto bad = std::get_if<failure>(&entry)) return c->refuse(*bad);
+  auto& x = std::get<job_entry>(entry);
+  auto answer = submitted_json(x.insert.row, x.insert.row.created_ms);
+  submit_jobs message{c->who.user_id, {}};
+  message.jobs.push_back(std::move(x));
+  ask(c, c->e.h.actors.wallets.get(), std::move(message), [c, answer = std::move(answer)](const commit_results& done) {
+    auto& result = done.results.at(0);
+    if (result.why != errc::ok) return c->refuse(to_failure(result));
+    if (result.replayed) return c->done(replayed(result));
+    c->reply(202, answer);
+  });
+}
+
+/// The answers of a batch, in order: those refused before the wallet are in their places already.
+struct batch {
+  json answers = json::array();
+  std::vector<size_t> places;  // of the jobs that were sent on
+};
+
+json refusal_json(const call& c, const failure& f) { return json::parse(error_reply(f, c.request.request_id).body); }
+
+void reply_batch(const call_ptr& c, batch& b, const commit_results& done) {
+  for (size_t i = 0; i < done.results.size(); ++i) {
+    auto& result = done.results[i];
+    auto& answer = b.answers[b.places[i]];
+    if (result.why != errc::ok)
+      answer = refusal_json(*c, to_failure(result));
+    else if (result.replayed)
+      answer = json::parse(result.body);
+  }
+  c->reply(202, {{"jobs", std::move(b.answers)}});
+}
+
+void submit_batch(const call_ptr& c) {
+  auto body = parse_object(c->request.body);
+  if (auto bad = std::get_if<failure>(&body)) return c->refuse(*bad);
+  fields f{std::get<json>(body)};
+  auto* list = f.any("jobs");
+  if (list == nullptr || !list->is_array() || list->empty() || list->size() > limits::batch_jobs_max)
+    f.refuse("jobs must be an array of 1 to " + std::to_string(limits::batch_jobs_max) + " jobs");
+  if (auto bad = f.problem()) return c->refuse(*bad);
+  auto b = std::make_shared<batch>();
+  submit_jobs message{c->who.user_id, {}};
+  for (auto& item : *list) {
+    auto index = b->answers.size();
+    auto entry = item.is_object() ? plan(*c, item, item.dump(), "#" + std::to_string(index))
+                                  : outcome<job_entry>{failure{errc::invalid, "a job must be an object", {}, {}}};
+    if (auto bad = std::get_if<failure>(&entry)) {
+      b->answers.push_back(refusal_json(*c, *bad));
+      continue;
+    }
+    auto& x = std::get<job_entry>(entry);
+    b->answers.push_back(submitted_json(x.insert.row, x.insert.row.created_ms));
+    b->places.push_back(index);
+    message.jobs.push_back(std::move(x));
+  }
+  if (message.jobs.empty()) return c->reply(202, {{"jobs", std::move(b->answers)}});
+  ask(c, c->e.h.actors.wallets.get(), std::move(message),
+      [c, b](const commit_results& done) { reply_batch(c, *b, done); });
+}
+
+/// An admin may look at everybody's jobs.
+std::string owner_of(const call& c) { return c.who.role == "admin" ? std::string{} : c.who.user_id; }
+
+void get_job(const call_ptr& c) {
+  ask(c, c->e.h.actors.reader(), find_job{c->params["id"], owner_of(*c)},
+      [c](const job_view& view) { c->reply(200, job_json(view)); });
+}
+
+void list(const call_ptr& c) {
+  auto& query = c->request.query;
+  auto limit = query_integer(query, "limit", 1, limits::page_rows_max, 50);
+  if (!limit) return c->refuse({errc::invalid, "limit must be an integer from 1 to 1000", {}, {}});
+  job_filter filter{c->who.user_id, std::nullopt, query_value(query, "before"), static_cast<int32_t>(*limit)};
+  if (auto status = query_value(query, "status"); !status.empty()) {
+    static const std::set<std::string> known{"queued", "processing", "cancelling", "completed", "failed", "cancelled"};
+    if (!known.contains(status))
+      return c->refuse({errc::invalid, "status must be queued, processing, cancelling, completed, failed or cancelled", {}, {}});
+    filter.status = status;
+  }
+  auto wanted = *limit;
+  ask(c, c->e.h.actors.reader(), list_jobs{std::move(filter)}, [c, wanted](const job_page& page) {
+    auto rows = json::array();
+    for (auto& view : page.jobs) rows.push_back(job_json(view));
+    auto full = static_cast<int64_t>(page.jobs.size()) == wanted;
+    c->reply(200, {{"jobs", std::move(rows)},
+                   {"limit", wanted},
+                   {"next", full ? json{page.jobs.back().row.id} : json{nullptr}}});
+  });
+}
+
+void cancel(const call_ptr& c) {
+  ask(c, c->e.h.actors.jobs.get(), cancel_job{c->params["id"], c->who.user_id}, [c](const job_view& view) {
+    c->reply(202, {{"id", view.row.id},
+                   {"job_id", view.row.id},
+                   {"status", public_status(view.row.state)},
+                   {"timestamp", iso_time(c->e.h.now_ms())},
+                   {"message", "Job cancellation requested"}});
+  });
+}
+
+}  // namespace
+
+void add_job_routes(std::vector<route>& rows) {
+  rows.push_back({"GET", "/api/v1/jobs/{id}", access::user, "One job: status, progress, cost, result", get_job});
+  rows.push_back({"POST", "/api/v1/jobs", access::user, "Submit a job: holds the money and queues it", submit});
+  rows.push_back({"POST", "/api/v1/jobs/batch", access::user, "Submit up to 1,000 jobs", submit_batch,
+                  limits::batch_body_bytes_max});
+  rows.push_back({"GET", "/api/v1/jobs", access::user, "Your jobs, newest first: ?status=&limit=&before=", list});
+  rows.push_back({"DELETE", "/api/v1/jobs/{id}", access::user, "Cancel a job; what it used is paid, the rest released", cancel});
+}
+
+}  // namespace troupe

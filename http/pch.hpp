@@ -1,0 +1,5 @@
+// Precompiled once for the room.
+#pragma once
+
+#include <caf/all.hpp>
+#include <nlohmann/json.hpp>

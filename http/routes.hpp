@@ -1,0 +1,83 @@
+// The table of contents of the API. To see what the server can do, read routes.cpp.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "actors/exchange.hpp"
+#include "http/json.hpp"
+#include "http/server.hpp"
+
+namespace troupe {
+
+/// What the edge needs besides the actors.
+struct edge {
+  house& h;
+  std::string jwt_secret;
+  int64_t started_ms = 0;
+};
+
+/// One request on its way through a route. Shared by the callbacks that carry it on; `done` is called exactly once.
+struct call {
+  edge& e;
+  http_request request;
+  std::map<std::string, std::string, std::less<>> params;  // from {name} parts of the path
+  principal who;                                           // empty on open routes
+  error_dialect dialect = error_dialect::canonical;
+  respond_fn done;
+
+  void refuse(const failure& f) { done(error_reply(f, request.request_id, dialect)); }
+  void reply(int status, const json& body) { done(json_reply(status, body)); }
+};
+using call_ptr = std::shared_ptr<call>;
+
+enum class access { open, user, admin };
+
+struct route {
+  std::string_view verb;
+  std::string_view path;  // "/api/v1/jobs/{id}"
+  access needs = access::user;
+  std::string_view doc;
+  std::function<void(call_ptr)> run;
+  size_t body_bytes_max = limits::body_bytes_max;
+  bool openai = false;  // errors in OpenAI's form when `X-Error-Dialect: openai` was sent
+};
+
+const std::vector<route>& routes();
+
+/// Finds the row, checks who asks, runs it; answers 404, 405 and 401 by itself.
+void serve_request(edge&, http_request, respond_fn);
+/// The WebSocket routes: /v1/stream and /ws.
+void serve_upgrade(edge&, http_request, std::function<void(upgrade_answer)>);
+size_t body_bound(const std::string& verb, const std::string& path);
+
+/// The credential of a request as a session id ("key:..." or "jwt:..."); a failure for a missing or malformed one.
+outcome<std::string> credential_of(const edge&, const http_request&);
+
+/// The value of a query parameter, percent-decoded; empty when absent.
+std::string query_value(std::string_view query, std::string_view name);
+/// An integer query parameter. Nothing when it is there but no number within the bounds.
+std::optional<int64_t> query_integer(std::string_view query, std::string_view name, int64_t least, int64_t most,
+                                     int64_t otherwise);
+
+/// Asks an actor; refuses the call when it fails, else hands the answer on.
+template <class Handle, class M, class Next>
+void ask(const call_ptr& c, const Handle& to, M message, Next next, std::chrono::milliseconds limit = request_limit) {
+  exchange(c->e.h, to, std::move(message), limit, [c, next = std::move(next)](outcome<typename M::reply> answer) mutable {
+    if (auto bad = std::get_if<failure>(&answer)) return c->refuse(*bad);
+    next(std::get<typename M::reply>(answer));
+  });
+}
+
+// Groups of rows, each in its own file.
+void add_auth_routes(std::vector<route>&);
+void add_job_routes(std::vector<route>&);
+void add_completion_routes(std::vector<route>&);
+void add_money_routes(std::vector<route>&);
+void add_system_routes(std::vector<route>&);
+
+}  // namespace troupe

@@ -1,0 +1,186 @@
+// troupe serve: the gateway. Puts the parts together, in the order they must end in reverse.
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <filesystem>
+#include <fstream>
+#include <mutex>
+
+#include "actors/actors.hpp"
+#include "actors/cluster.hpp"
+#include "commands.hpp"
+#include "config/log.hpp"
+#include "http/dev_account.hpp"
+#include "http/routes.hpp"
+
+namespace troupe {
+
+namespace {
+
+/// A secret that is made once and kept in the data folder, mode 0600.
+std::string kept_secret(const std::string& path) {
+  auto fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd >= 0) {
+    auto text = random_hex(32);
+    auto size = ::write(fd, text.data(), text.size());
+    ::close(fd);
+    if (size == static_cast<ssize_t>(text.size())) return text;
+  }
+  std::ifstream file{path};
+  std::string text;
+  if (!(file >> text) || text.size() < 32) throw std::runtime_error{"cannot read or make " + path};
+  return text;
+}
+
+/// Port 0 means "any, but the same after a restart": nodes find their way back. Chosen below the kernel's own range.
+uint16_t remembered_port(const std::string& path) {
+  int port = 0;
+  if (std::ifstream file{path}; file >> port && port > 0 && port < 65536) return static_cast<uint16_t>(port);
+  return 0;
+}
+
+void open_remembered_door(house& h, config& settings) {
+  auto path = settings.data_dir + "/cluster.port";
+  auto chosen = settings.cluster_listen.port;
+  for (int tries = 0; tries < 50; ++tries) {
+    auto random = 20'000 + static_cast<uint16_t>(std::stoul(random_hex(2), nullptr, 16) % 12'000);
+    auto remembered = tries == 0 ? remembered_port(path) : uint16_t{0};
+    settings.cluster_listen.port = chosen != 0 ? chosen : remembered != 0 ? remembered : static_cast<uint16_t>(random);
+    auto opened = open_door(h);
+    if (auto* port = std::get_if<uint16_t>(&opened)) {
+      settings.cluster_listen.port = *port;
+      if (chosen == 0) std::ofstream{path} << *port << '\n';
+      return;
+    }
+    if (chosen != 0) throw std::runtime_error{std::get<failure>(opened).detail};
+  }
+  throw std::runtime_error{"no free port for the cluster door"};
+}
+
+/// Waits for SIGTERM, SIGINT, or for root to give up.
+class stop_signal {
+ public:
+  stop_signal() {
+    sigemptyset(&set_);
+    sigaddset(&set_, SIGTERM);
+    sigaddset(&set_, SIGINT);
+    sigaddset(&set_, SIGUSR1);
+    pthread_sigmask(SIG_BLOCK, &set_, nullptr);  // before any thread starts: all inherit it
+    signal(SIGPIPE, SIG_IGN);
+  }
+  void give_up(const std::string&) {
+    gave_up_ = true;
+    ::kill(::getpid(), SIGUSR1);
+  }
+  /// True for an orderly stop.
+  bool wait() {
+    int which = 0;
+    sigwait(&set_, &which);
+    return which != SIGUSR1 || !gave_up_;
+  }
+
+ private:
+  sigset_t set_;
+  std::atomic<bool> gave_up_{false};
+};
+
+void raise_file_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+caf::actor start_cast(house& h, store& db, stop_signal& stop) {
+  cast_options o;
+  o.open_writer = [&db] { return db.open_writer(); };
+  o.open_reader = [&db] { return db.open_reader(); };
+  o.readers = static_cast<size_t>(h.settings.readers);
+  o.give_up = [&stop](const std::string& why) { stop.give_up(why); };
+  return spawn_root(h, std::move(o));
+}
+
+/// The embedded node joins through the same door as any other. It joins again whenever it was parted.
+agent_actor start_local_node(house& h) {
+  auto key = kept_secret(h.settings.data_dir + "/local-node.key");
+  store_node_key(h, key, std::string{platform_owner}, "local");
+  run_environment environment{h.settings.data_dir + "/work", h.settings.models};
+  auto where = std::make_shared<place<agent_actor>>();
+  auto tell = [&h, where](bool joined, const std::string& detail) {
+    log::debug(joined ? "local node joined" : "local node parted", {{"detail", detail}});
+    if (!joined)
+      caf::delayed_anon_send(where->get(), std::chrono::milliseconds{500},
+                             connect_door{caf::actor_cast<door_actor>(h.actors.nodes.get())});
+  };
+  auto agent = spawn_agent(h.system, offer_of(h.settings, key, "local"), environment, h.steady, tell);
+  where->set(agent);
+  caf::anon_send(agent, connect_door{caf::actor_cast<door_actor>(h.actors.nodes.get())});
+  return agent;
+}
+
+server_handlers handlers_of(edge& e) {
+  server_handlers x;
+  x.body_bytes_max = body_bound;
+  x.request = [&e](http_request r, respond_fn done) { serve_request(e, std::move(r), std::move(done)); };
+  x.upgrade = [&e](http_request r, std::function<void(upgrade_answer)> done) {
+    serve_upgrade(e, std::move(r), std::move(done));
+  };
+  x.refuse = [](int status, std::string_view code, std::string_view message, const std::string& id) {
+    return error_reply(status, code, message, id);
+  };
+  return x;
+}
+
+server_options options_of(const config& settings) {
+  server_options o;
+  o.host = settings.listen.host;
+  o.port = settings.listen.port;
+  o.threads = static_cast<int>(settings.http_threads);
+  o.in_flight_max = static_cast<size_t>(settings.in_flight_max);
+  return o;
+}
+
+int run_gateway(config& settings, stop_signal& stop) {
+  std::filesystem::create_directories(settings.data_dir);
+  auto db = open_store(settings.data_dir, settings.database);
+  auto caf_config = system_config(settings);
+  caf::actor_system system{*caf_config};
+  house h{system, settings};
+  auto root = start_cast(h, *db, stop);
+  edge e{h, settings.jwt_secret.empty() ? kept_secret(settings.data_dir + "/jwt.secret") : settings.jwt_secret, h.steady()};
+  std::optional<dev_account> dev;
+  if (settings.dev) dev = open_dev_account(h);
+  auto server = listen_http(options_of(settings), handlers_of(e));
+  open_remembered_door(h, settings);
+  agent_actor local;
+  if (settings.slots != 0) local = start_local_node(h);
+  auto base_url = "http://" + to_string(endpoint{settings.listen.host, server->port()});
+  if (dev) write_dev_file(settings.data_dir, *dev, base_url, to_string(settings.cluster_listen));
+  log::info("ready", {{"url", base_url}, {"cluster", to_string(settings.cluster_listen)}, {"data_dir", settings.data_dir}});
+  auto orderly = stop.wait();
+  log::info("stopping");
+  server->stop(static_cast<int>(settings.drain_seconds) * 1000);
+  if (local) caf::anon_send_exit(local, caf::exit_reason::user_shutdown);
+  local = agent_actor{};
+  caf::anon_send_exit(root, caf::exit_reason::user_shutdown);
+  return orderly ? 0 : 1;
+}
+
+}  // namespace
+
+int serve(const config& given) {
+  stop_signal stop;
+  raise_file_limit();
+  auto settings = given;
+  try {
+    return run_gateway(settings, stop);
+  } catch (const std::runtime_error& e) {
+    log::error("cannot serve", {{"why", e.what()}});
+    return 1;
+  }
+}
+
+}  // namespace troupe
