@@ -31,7 +31,8 @@ std::string json_text(const std::string& x) {
 
 void print_json(const verdict& v) {
   std::cout << "{\"right\":" << (v.breaches.empty() ? "true" : "false") << ",\"journal_rows\":" << v.journal_rows
-            << ",\"accounts\":" << v.accounts << ",\"holds\":" << v.holds << ",\"jobs\":" << v.jobs << ",\"breaches\":[";
+            << ",\"accounts\":" << v.accounts << ",\"holds\":" << v.holds << ",\"jobs\":" << v.jobs
+            << ",\"breaches\":[";
   for (size_t i = 0; i < v.breaches.size(); ++i) std::cout << (i > 0 ? "," : "") << json_text(v.breaches[i]);
   std::cout << "]}\n";
 }

@@ -100,7 +100,11 @@ caf::actor start_cast(house& h, store& db, stop_signal& stop) {
   o.open_reader = [&db] { return db.open_reader(); };
   o.readers = static_cast<size_t>(h.settings.readers);
   o.give_up = [&stop](const std::string& why) { stop.give_up(why); };
-  return spawn_root(h, std::move(o));
+  auto root = spawn_root(h, std::move(o));
+  caf::scoped_actor self{h.system};  // everyone has a place once root answers
+  self->request(root, std::chrono::seconds{10}, tick{})
+      .receive([] {}, [](const caf::error&) { throw std::runtime_error{"the store cannot be opened"}; });
+  return root;
 }
 
 /// The embedded node joins through the same door as any other. It joins again whenever it was parted.

@@ -1,6 +1,7 @@
 // What a node process is: takes orders, runs attempts, beats, and repeats results until they are acknowledged.
 // Everything it reports carries the lease epoch, so being late or saying it twice is safe.
 #include <map>
+#include <system_error>
 
 #include "actors/actors.hpp"
 #include "config/log.hpp"
@@ -113,8 +114,16 @@ void start(agent_pointer self, const run_order& order) {
   s.report.started.push_back(lease);
   flush_soon(self);
   if (order.kind == job_kind::noop) return start_noop(self, lease, a, order);
-  a.running = start_run(s.environment, {order.job_id, order.epoch, order.kind, order.params, order.timeout_ms},
-                        callbacks_for(self, lease));
+  try {
+    a.running = start_run(s.environment, {order.job_id, order.epoch, order.kind, order.params, order.timeout_ms},
+                          callbacks_for(self, lease));
+  } catch (const std::system_error& e) {  // no thread to be had: somebody else may have one
+    run_report report;
+    report.outcome = run_outcome::node_fault;
+    report.error_code = "node_error";
+    report.error_message = e.what();
+    finish(self, lease, std::move(report));
+  }
 }
 
 void on_done(agent_pointer self, attempt_done& x) {

@@ -5,8 +5,8 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <ctime>
+#include <filesystem>
 #include <map>
 #include <vector>
 
@@ -35,7 +35,7 @@ double cpu_seconds() {
 
 /// Groups of `size` changes, each group one commit; remembers how long the slow ones took.
 class grouped {
- public:
+public:
   grouped(store_writer& w, size_t size) : w_{w}, size_{size} {}
 
   void apply(const change& c) {
@@ -56,7 +56,7 @@ class grouped {
     return commit_us_[static_cast<size_t>(part * static_cast<double>(commit_us_.size() - 1))];
   }
 
- private:
+private:
   store_writer& w_;
   size_t size_;
   size_t in_group_ = 0;
@@ -65,8 +65,12 @@ class grouped {
 
 void give_money(store_writer& w, const std::string& user, const std::string& id) {
   change c;
-  c.transfers.push_back({id, transfer_code::grant, {std::string{platform_owner}, account_kind::issuance, asset::dgpu},
-                         wallet_of(user), one * 1'000'000, "for the benchmark"});
+  c.transfers.push_back({id,
+                         transfer_code::grant,
+                         {std::string{platform_owner}, account_kind::issuance, asset::dgpu},
+                         wallet_of(user),
+                         one * 1'000'000,
+                         "for the benchmark"});
   w.begin();
   if (w.apply(c, begin_ms).why != errc::ok) throw std::runtime_error{"no money"};
   w.commit();
@@ -88,19 +92,29 @@ void measure(const plan& p, store_writer& w, size_t group, int64_t& next) {
   for (int64_t done = 0; done < jobs; done += wave) {
     std::vector<life> lives;
     for (int64_t i = 0; i < wave; ++i, ++next) lives.emplace_back(next, id_of("user", next % p.users), true);
-    timed("submit", [&] { for (auto& x : lives) g.apply(x.submit()); });
-    timed("claim", [&] { for (auto& x : lives) g.apply(x.claim(id_of("node", 1), id_of("user", 0))); });
-    timed("start", [&] { for (auto& x : lives) g.apply(x.start()); });
-    timed("finish", [&] { for (auto& x : lives) g.apply(x.finish()); });
+    timed("submit", [&] {
+      for (auto& x : lives) g.apply(x.submit());
+    });
+    timed("claim", [&] {
+      for (auto& x : lives) g.apply(x.claim(id_of("node", 1), id_of("user", 0)));
+    });
+    timed("start", [&] {
+      for (auto& x : lives) g.apply(x.start());
+    });
+    timed("finish", [&] {
+      for (auto& x : lives) g.apply(x.finish());
+    });
   }
   cpu = cpu_seconds() - cpu;
   double all = 0;
   for (const auto& [what, s] : seconds) all += s;
   auto rate = [&](double s) { return static_cast<double>(jobs) / s; };
-  std::printf("%3zu changes/commit: %8.0f lives/s  (submit %.0f/s, claim %.0f/s, start %.0f/s, finish %.0f/s;"
-              " %.0f us of processor a life; commit p50 %.0f us, p99 %.0f us, max %.0f us)\n",
-              group, rate(all), rate(seconds["submit"]), rate(seconds["claim"]), rate(seconds["start"]),
-              rate(seconds["finish"]), cpu * 1e6 / static_cast<double>(jobs), g.commit_us(0.5), g.commit_us(0.99), g.commit_us(1));
+  std::printf(
+      "%3zu changes/commit: %8.0f lives/s  (submit %.0f/s, claim %.0f/s, start %.0f/s, finish %.0f/s;"
+      " %.0f us of processor a life; commit p50 %.0f us, p99 %.0f us, max %.0f us)\n",
+      group, rate(all), rate(seconds["submit"]), rate(seconds["claim"]), rate(seconds["start"]),
+      rate(seconds["finish"]), cpu * 1e6 / static_cast<double>(jobs), g.commit_us(0.5), g.commit_us(0.99),
+      g.commit_us(1));
   std::fflush(stdout);
 }
 
@@ -131,7 +145,6 @@ int main(int argc, char** argv) {
   auto found = db->verify();
   for (const auto& b : found.breaches) std::printf("breach: %s\n", b.c_str());
   std::printf("verify: %lld jobs, %lld journal rows in %.2f s\n", static_cast<long long>(found.jobs),
-              static_cast<long long>(found.journal_rows),
-              std::chrono::duration<double>(steady::now() - from).count());
+              static_cast<long long>(found.journal_rows), std::chrono::duration<double>(steady::now() - from).count());
   return found.breaches.empty() ? 0 : 1;
 }

@@ -77,12 +77,12 @@ json job_json(const job_view& v) {
             {"progress", progress_number(j.progress_ppm)},
             {"attempts", j.attempts},
             {"priority", j.priority},
-            {"provider_id", j.node_id.empty() ? json{nullptr} : json{j.node_id}},
-            {"cost", is_terminal(j.state) ? json{format_amount(j.cost)} : json{nullptr}},
+            {"provider_id", j.node_id.empty() ? json(nullptr) : json(j.node_id)},
+            {"cost", is_terminal(j.state) ? json(format_amount(j.cost)) : json(nullptr)},
             {"currency", to_string(j.currency)},
             {"hold", {{"amount", format_amount(j.hold)}, {"currency", to_string(j.currency)}}},
             {"tags", v.spec.tags},
-            {"result", v.result ? result_json(*v.result, v.spec.kind) : json{nullptr}},
+            {"result", v.result ? result_json(*v.result, v.spec.kind) : json(nullptr)},
             {"error", nullptr}};
   if (!v.spec.description.empty()) body["description"] = v.spec.description;
   if (!j.error_code.empty()) body["error"] = {{"code", j.error_code}, {"message", j.error_message}};

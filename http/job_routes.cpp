@@ -132,7 +132,7 @@ void list(const call_ptr& c) {
     auto full = static_cast<int64_t>(page.jobs.size()) == wanted;
     c->reply(200, {{"jobs", std::move(rows)},
                    {"limit", wanted},
-                   {"next", full ? json{page.jobs.back().row.id} : json{nullptr}}});
+                   {"next", full ? json(page.jobs.back().row.id) : json(nullptr)}});
   });
 }
 

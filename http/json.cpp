@@ -250,7 +250,7 @@ http_reply json_reply(int status, const json& body) {
   return reply;
 }
 
-json time_json(time_ms at) { return at == 0 ? json{nullptr} : json{iso_time(at)}; }
+json time_json(time_ms at) { return at == 0 ? json(nullptr) : json(iso_time(at)); }
 
 std::optional<time_ms> parse_time(std::string_view text) {
   int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0, used = 0;

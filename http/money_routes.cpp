@@ -156,7 +156,7 @@ void wallet_balance(const call_ptr& c) {
 }
 
 json transaction_json(const transaction_row& t, const std::string& owner) {
-  auto wallet = [](const account_key& a) { return a.owner.starts_with("user_") ? json{wallet_id_of(a.owner)} : json{nullptr}; };
+  auto wallet = [](const account_key& a) { return a.owner.starts_with("user_") ? json(wallet_id_of(a.owner)) : json(nullptr); };
   auto incoming = t.credit.owner == owner;
   return {{"id", t.id},
           {"seq", t.seq},
@@ -169,7 +169,7 @@ json transaction_json(const transaction_row& t, const std::string& owner) {
           {"amount", format_amount(t.value)},
           {"fee", "0"},
           {"currency", to_string(t.debit.currency)},
-          {"job_id", t.job_id.empty() ? json{nullptr} : json{t.job_id}},
+          {"job_id", t.job_id.empty() ? json(nullptr) : json(t.job_id)},
           {"description", t.note},
           {"created_at", time_json(t.at_ms)},
           {"confirmed_at", time_json(t.at_ms)}};

@@ -7,18 +7,24 @@
 
 namespace troupe::sqlite {
 
-template <class I> auto inspect(I& f, event_row& x) {
+template <class I>
+auto inspect(I& f, event_row& x) {
   return f(x.seq, x.user_id, x.job_id, x.kind, x.terminal, x.attempt, x.node_id, x.progress_ppm, x.message,
            x.error_code, x.value, x.currency, x.at_ms);
 }
-template <class I> auto inspect(I& f, user_row& x) {
+template <class I>
+auto inspect(I& f, user_row& x) {
   return f(x.id, x.email, x.username, x.organization, x.password_hash, x.role, x.tier, x.created_ms);
 }
-template <class I> auto inspect(I& f, node_row& x) {
+template <class I>
+auto inspect(I& f, node_row& x) {
   return f(x.id, x.name, x.user_id, x.region, x.state, x.session_epoch, x.instance, x.lease_until_ms, x.slots, x.rate,
            x.gpus, x.labels, x.models, x.registered_ms, x.seen_ms);
 }
-template <class I> auto inspect(I& f, account_key& x) { return f(x.owner, x.kind, x.currency); }
+template <class I>
+auto inspect(I& f, account_key& x) {
+  return f(x.owner, x.kind, x.currency);
+}
 
 inline const std::string job_columns =
     "id,user_id,state,version,lease_epoch,attempts,deliveries,max_attempts,priority,currency,pricing,price_in,"

@@ -20,9 +20,14 @@ void append(std::string& to, std::string_view x) {
   to += x;
 }
 
-template <class E> requires std::is_enum_v<E> void append(std::string& to, E x) { append(to, static_cast<int64_t>(x)); }
+template <class E>
+requires std::is_enum_v<E>
+void append(std::string& to, E x) { append(to, static_cast<int64_t>(x)); }
 
-template <class... T> void append_all(std::string& to, const T&... values) { (append(to, values), ...); }
+template <class... T>
+void append_all(std::string& to, const T&... values) {
+  (append(to, values), ...);
+}
 
 }  // namespace
 
@@ -64,7 +69,8 @@ journal_hasher::journal_hasher() : sha256_{EVP_MD_fetch(nullptr, "SHA256", nullp
 std::string journal_hasher::next(std::string_view previous, const journal_row& r) {
   scratch_.clear();
   append_all(scratch_, previous, r.seq, r.id, r.kind, r.code, r.debit, r.debit_owner, r.debit_kind, r.credit,
-             r.credit_owner, r.credit_kind, r.debit_before, r.credit_before, r.value, r.currency, r.hold_id, r.job_id, r.note, r.at_ms);
+             r.credit_owner, r.credit_kind, r.debit_before, r.credit_before, r.value, r.currency, r.hold_id, r.job_id,
+             r.note, r.at_ms);
   std::string hash(hash_bytes, '\0');
   auto to = reinterpret_cast<unsigned char*>(hash.data());
   auto ok = EVP_DigestInit_ex2(context_.get(), sha256_.get(), nullptr) == 1 &&

@@ -22,7 +22,7 @@ struct journal_row {
   journal_kind kind = journal_kind::post;
   transfer_code code = transfer_code::deposit;
   int64_t debit_before = 0, credit_before = 0;  // the account's row before this one; 0: none
-  int64_t debit = 0, credit = 0;  // account numbers; the hash covers whose they are, too
+  int64_t debit = 0, credit = 0;                // account numbers; the hash covers whose they are, too
   std::string_view debit_owner, credit_owner;
   account_kind debit_kind = account_kind::available, credit_kind = account_kind::available;
   amount value = 0;
@@ -36,12 +36,12 @@ std::string hold_row_id(std::string_view hold_id, transfer_code);
 
 /// SHA-256(previous hash, every other column with its length). Not thread-safe: it reuses its scratch space.
 class journal_hasher {
- public:
+public:
   journal_hasher();
   /// 32 raw bytes. The first row follows an empty `previous`.
   std::string next(std::string_view previous, const journal_row&);
 
- private:
+private:
   struct release {
     void operator()(EVP_MD* x) const { EVP_MD_free(x); }
     void operator()(EVP_MD_CTX* x) const { EVP_MD_CTX_free(x); }

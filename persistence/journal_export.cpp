@@ -11,8 +11,8 @@ namespace troupe::sqlite {
 namespace {
 
 constexpr int columns = 13;
-constexpr std::array<std::string_view, columns> names{"seq",    "id",    "kind",    "code",   "debit", "credit", "amount",
-                                                      "asset",  "hold_id", "job_id", "note",  "at_ms", "hash"};
+constexpr std::array<std::string_view, columns> names{"seq",   "id",      "kind",   "code", "debit", "credit", "amount",
+                                                      "asset", "hold_id", "job_id", "note", "at_ms", "hash"};
 using fields = std::array<std::string, columns>;
 
 bool is_number(size_t column) { return names[column] == "seq" || names[column] == "at_ms"; }
@@ -81,9 +81,18 @@ fields read(row& r) {
   blob hash;
   r(j.seq, j.id, j.kind, j.code, debit, credit, j.value, j.currency, j.hold_id, j.job_id, j.note, j.at_ms, hash);
   auto text = [](std::string_view x) { return std::string{x}; };
-  return {std::to_string(j.seq),  text(j.id),           text(to_string(j.kind)),     text(to_string(j.code)),
-          account_text(debit),    account_text(credit), format_amount(j.value),      text(to_string(j.currency)),
-          text(j.hold_id),        text(j.job_id),       text(j.note),                std::to_string(j.at_ms),
+  return {std::to_string(j.seq),
+          text(j.id),
+          text(to_string(j.kind)),
+          text(to_string(j.code)),
+          account_text(debit),
+          account_text(credit),
+          format_amount(j.value),
+          text(to_string(j.currency)),
+          text(j.hold_id),
+          text(j.job_id),
+          text(j.note),
+          std::to_string(j.at_ms),
           hex(hash.bytes)};
 }
 
@@ -91,9 +100,10 @@ fields read(row& r) {
 
 void export_journal(connection& db, bool csv, const std::function<void(const std::string&)>& line) {
   if (csv) line(head_line());
-  statement all{db, "SELECT seq,j.id,j.kind,code,d.owner,d.kind,d.asset,c.owner,c.kind,c.asset,amount,j.asset,hold_id,"
-                    "job_id,note,at_ms,hash FROM journal j JOIN accounts d ON d.id=debit JOIN accounts c ON c.id=credit"
-                    " ORDER BY seq"};
+  statement all{db,
+                "SELECT seq,j.id,j.kind,code,d.owner,d.kind,d.asset,c.owner,c.kind,c.asset,amount,j.asset,hold_id,"
+                "job_id,note,at_ms,hash FROM journal j JOIN accounts d ON d.id=debit JOIN accounts c ON c.id=credit"
+                " ORDER BY seq"};
   all.each([&](row& r) { line(csv ? csv_line(read(r)) : json_line(read(r))); });
 }
 

@@ -168,9 +168,19 @@ CREATE TABLE events(
   error_code   TEXT NOT NULL,
   value        INTEGER NOT NULL,
   currency     INTEGER NOT NULL,
-  at_ms        INTEGER NOT NULL
+  at_ms        INTEGER NOT NULL,
+  user_before  INTEGER NOT NULL  -- the event before this one of the same user
 ) STRICT;
-CREATE INDEX events_user ON events(user_id);
+CREATE TABLE event_ends(
+  user_id TEXT PRIMARY KEY,
+  newest  INTEGER NOT NULL,
+  count   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE event_marks(  -- one event of many
+  user_id TEXT NOT NULL,
+  seq     INTEGER NOT NULL,
+  PRIMARY KEY(user_id, seq)
+) STRICT, WITHOUT ROWID;
 CREATE INDEX events_job ON events(job_id) WHERE job_id <> '';
 )sql";
 

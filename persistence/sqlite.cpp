@@ -70,8 +70,8 @@ void connection::exec(const std::string& sql) {
 }
 
 statement::statement(connection& c, const std::string& sql) {
-  auto rc = sqlite3_prepare_v3(c.raw(), sql.c_str(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &s_,
-                               nullptr);
+  auto rc =
+      sqlite3_prepare_v3(c.raw(), sql.c_str(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &s_, nullptr);
   if (rc != SQLITE_OK) fail(c.raw(), rc, sql);
   marks_ = sqlite3_bind_parameter_count(s_);
 }

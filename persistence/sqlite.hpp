@@ -25,17 +25,19 @@ concept scalar = std::is_arithmetic_v<T> || std::is_enum_v<T>;
 
 /// Puts values into a statement from left to right; structs go in field by field, in the order of their `inspect`.
 class binder {
- public:
+public:
   explicit binder(sqlite3_stmt* s) : s_{s} {}
 
-  template <class... T> bool operator()(const T&... values) {
+  template <class... T>
+  bool operator()(const T&... values) {
     (put(values), ...);
     return true;
   }
   int count() const { return at_; }
 
- private:
-  template <class T> void put(const T& x) {
+private:
+  template <class T>
+  void put(const T& x) {
     if constexpr (scalar<T>) {
       check(sqlite3_bind_int64(s_, ++at_, static_cast<int64_t>(x)));
     } else if constexpr (std::same_as<T, blob>) {
@@ -62,16 +64,18 @@ class binder {
 
 /// Takes values out of the present row from left to right, the mirror of `binder`.
 class row {
- public:
+public:
   explicit row(sqlite3_stmt* s) : s_{s} {}
 
-  template <class... T> bool operator()(T&... values) {
+  template <class... T>
+  bool operator()(T&... values) {
     (get(values), ...);
     return true;
   }
 
- private:
-  template <class T> void get(T& x) {
+private:
+  template <class T>
+  void get(T& x) {
     if constexpr (scalar<T>) {
       x = static_cast<T>(sqlite3_column_int64(s_, at_++));
     } else if constexpr (std::same_as<T, std::string> || std::same_as<T, std::string_view>) {
@@ -97,7 +101,7 @@ class row {
 enum class access { write, create, read };
 
 class connection {
- public:
+public:
   /// `read` never writes a row, a checkpoint or a file of its own making.
   connection(const std::string& path, access);
   ~connection();
@@ -108,20 +112,21 @@ class connection {
   bool in_transaction() const { return sqlite3_get_autocommit(db_) == 0; }
   sqlite3* raw() const { return db_; }
 
- private:
+private:
   sqlite3* db_ = nullptr;
 };
 
 /// Prepared once, used for the connection's life. REQUIRES: one use at a time.
 class statement {
- public:
+public:
   statement(connection&, const std::string& sql);
   ~statement();
   statement(const statement&) = delete;
   statement& operator=(const statement&) = delete;
 
   /// Runs to the end; how many rows it changed.
-  template <class... T> int64_t run(const T&... values) {
+  template <class... T>
+  int64_t run(const T&... values) {
     resetting end{s_};
     bind(values...);
     while (step()) {
@@ -129,7 +134,8 @@ class statement {
     return sqlite3_changes64(sqlite3_db_handle(s_));
   }
   /// Calls `f(row&)` for each row.
-  template <class F, class... T> void each(F&& f, const T&... values) {
+  template <class F, class... T>
+  void each(F&& f, const T&... values) {
     resetting end{s_};
     bind(values...);
     while (step()) {
@@ -138,7 +144,8 @@ class statement {
     }
   }
   /// Calls `f(row&)` for the first row; false when there is none.
-  template <class F, class... T> bool first(F&& f, const T&... values) {
+  template <class F, class... T>
+  bool first(F&& f, const T&... values) {
     resetting end{s_};
     bind(values...);
     if (!step()) return false;
@@ -146,17 +153,19 @@ class statement {
     f(r);
     return true;
   }
-  template <class... T> bool any(const T&... values) {
+  template <class... T>
+  bool any(const T&... values) {
     return first([](row&) {}, values...);
   }
 
- private:
+private:
   /// Ends the read, and with it the snapshot, on every way out.
   struct resetting {
     sqlite3_stmt* s;
     ~resetting() { sqlite3_reset(s); }
   };
-  template <class... T> void bind(const T&... values) {
+  template <class... T>
+  void bind(const T&... values) {
     binder b{s_};
     b(values...);
     if (b.count() != marks_) wrong_count(b.count());

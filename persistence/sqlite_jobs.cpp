@@ -18,7 +18,8 @@ const std::string move_guard = " WHERE id=? AND version=? AND lease_epoch<=? AND
 struct move_values {
   const job& j;
 };
-template <class I> auto inspect(I& f, move_values& x) {
+template <class I>
+auto inspect(I& f, move_values& x) {
   const auto& j = x.j;
   return f(j.state, j.version, j.lease_epoch, j.attempts, j.deliveries, j.max_attempts, j.priority, j.cost, j.node_id,
            j.node_session, j.provider_user, j.node_rate, j.run_at_ms, j.leased_ms, j.started_ms, j.finished_ms,
@@ -41,14 +42,13 @@ job_book::job_book(connection& db)
       end_job_{db, "UPDATE jobs SET " + move_columns + ", ended=?" + move_guard},
       insert_spec_{db, "INSERT INTO job_specs(job_id," + spec_columns + ") VALUES(" + marks(14) + ")"},
       find_attempt_{db, "SELECT outcome FROM attempts WHERE job_id=? AND epoch=?"},
-      insert_attempt_{db, "INSERT INTO attempts(job_id,epoch,node_id,rate,outcome,ran_ms,began_ms,ended_ms)"
-                          " VALUES(" + marks(8) + ")"},
+      insert_attempt_{db,
+                      "INSERT INTO attempts(job_id,epoch,node_id,rate,outcome,ran_ms,began_ms,ended_ms)"
+                      " VALUES(" +
+                          marks(8) + ")"},
       close_attempt_{db, "UPDATE attempts SET outcome=?, ran_ms=?, ended_ms=? WHERE job_id=? AND epoch=?"},
       any_result_{db, "SELECT 1 FROM results WHERE job_id=? AND epoch=?"},
-      insert_result_{db, "INSERT INTO results(job_id,epoch," + report_columns + ") VALUES(" + marks(16) + ")"},
-      insert_event_{db, "INSERT INTO events(" + event_columns + ") VALUES(" + marks(13) + ")"} {
-  statement{db, "SELECT coalesce(max(seq), 0) FROM events"}.first([&](row& r) { r(last_event_); });
-}
+      insert_result_{db, "INSERT INTO results(job_id,epoch," + report_columns + ") VALUES(" + marks(16) + ")"} {}
 
 bool job_book::check(const change& c, change_result& r) {
   // `take` has room for one guarded write; a change that has two is looked at beforehand.
@@ -84,9 +84,8 @@ bool job_book::insert(const job_insert& x, change_result& r) {
 bool job_book::update(const job& next, change_result& r) {
   move_values values{next};
   auto before = next.version - 1;
-  auto rows = is_terminal(next.state)
-                  ? end_job_.run(values, ended_word(next.state), next.id, before, next.lease_epoch)
-                  : move_job_.run(values, next.id, before, next.lease_epoch);
+  auto rows = is_terminal(next.state) ? end_job_.run(values, ended_word(next.state), next.id, before, next.lease_epoch)
+                                      : move_job_.run(values, next.id, before, next.lease_epoch);
   return rows == 1 || say_why(next, r);
 }
 
@@ -98,15 +97,10 @@ bool job_book::say_why(const job& next, change_result& r) {
   return refuse(r, errc::stale, "job " + next.id + " has moved on");
 }
 
-void job_book::write(const change& c, change_result& r) {
+void job_book::write(const change& c) {
   if (c.submits) insert_spec_.run(c.submits->row.id, c.submits->spec);
   if (c.attempt) write_attempt(*c.attempt);
   if (c.result) insert_result_.run(c.result->job_id, c.result->epoch, c.result->report);
-  for (const auto& e : c.events) {
-    insert_event_.run(++last_event_, e.user_id, e.job_id, e.kind, e.terminal, e.attempt, e.node_id, e.progress_ppm,
-                      e.message, e.error_code, e.value, e.currency, e.at_ms);
-    r.last_event = last_event_;
-  }
 }
 
 void job_book::write_attempt(const attempt_row& a) {

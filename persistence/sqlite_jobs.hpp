@@ -1,4 +1,4 @@
-// The work of a change: jobs, attempts, results and the events that tell of them.
+// The work of a change: jobs, attempts and results.
 #pragma once
 
 #include "persistence/sqlite.hpp"
@@ -8,7 +8,7 @@
 namespace troupe::sqlite {
 
 class job_book {
- public:
+public:
   explicit job_book(connection&);
 
   /// Reads only. False: `r` says why not.
@@ -16,9 +16,9 @@ class job_book {
   /// The first write of a change, and the last place that may refuse it: it then has written nothing.
   bool take(const change&, change_result& r);
   /// The rest; cannot be refused. REQUIRES: `check` and `take` were true.
-  void write(const change&, change_result& r);
+  void write(const change&);
 
- private:
+private:
   bool check_attempt(const attempt_row&, change_result&);
   bool insert(const job_insert&, change_result&);
   bool update(const job&, change_result&);
@@ -28,8 +28,6 @@ class job_book {
   statement any_job_, find_job_, insert_job_, move_job_, end_job_, insert_spec_;
   statement find_attempt_, insert_attempt_, close_attempt_;
   statement any_result_, insert_result_;
-  statement insert_event_;
-  int64_t last_event_ = 0;
 };
 
 /// The column `ended`: 0 while the job lives.

@@ -30,19 +30,27 @@ size_t money_book::key_hash::operator()(const account_key& k) const {
 
 money_book::money_book(connection& db)
     : find_account_{db, "SELECT id,balance,held,newest FROM accounts WHERE owner=? AND kind=? AND asset=?"},
-      insert_account_{db, "INSERT INTO accounts(owner,kind,asset,balance,held,entries,newest) VALUES(?,?,?,?,?,?,?)"
-                          " RETURNING id"},
-      update_account_{db, "UPDATE accounts SET balance=?, held=?, entries=entries+?, newest=?"
-                          " WHERE id=? AND balance=? AND held=?"},
-      find_hold_{db, "SELECT a.owner,a.kind,a.asset,h.amount,h.state,h.job_id"
-                     " FROM holds h JOIN accounts a ON a.id=h.account WHERE h.id=?"},
+      insert_account_{db,
+                      "INSERT INTO accounts(owner,kind,asset,balance,held,entries,newest) VALUES(?,?,?,?,?,?,?)"
+                      " RETURNING id"},
+      update_account_{db,
+                      "UPDATE accounts SET balance=?, held=?, entries=entries+?, newest=?"
+                      " WHERE id=? AND balance=? AND held=?"},
+      find_hold_{db,
+                 "SELECT a.owner,a.kind,a.asset,h.amount,h.state,h.job_id"
+                 " FROM holds h JOIN accounts a ON a.id=h.account WHERE h.id=?"},
       any_hold_{db, "SELECT 1 FROM holds WHERE id=?"},
       insert_hold_{db, "INSERT INTO holds(id,job_id,account,amount,captured,released,state) VALUES(?,?,?,?,0,0,?)"},
       update_hold_{db, "UPDATE holds SET captured=?, released=?, state=? WHERE id=? AND state=?"},
-      find_post_{db, "SELECT j.kind,j.code,j.amount,j.note,d.owner,d.kind,d.asset,c.owner,c.kind,c.asset"
-                     " FROM journal j JOIN accounts d ON d.id=j.debit JOIN accounts c ON c.id=j.credit WHERE j.id=?"},
-      insert_row_{db, "INSERT INTO journal(seq,id,kind,code,debit,credit,debit_before,credit_before,amount,asset,hold_id,job_id,note,at_ms,hash)"
-                      " VALUES(" + marks(15) + ")"} {
+      find_post_{db,
+                 "SELECT j.kind,j.code,j.amount,j.note,d.owner,d.kind,d.asset,c.owner,c.kind,c.asset"
+                 " FROM journal j JOIN accounts d ON d.id=j.debit JOIN accounts c ON c.id=j.credit WHERE j.id=?"},
+      insert_row_{db,
+                  "INSERT INTO "
+                  "journal(seq,id,kind,code,debit,credit,debit_before,credit_before,amount,asset,hold_id,job_id,note,"
+                  "at_ms,hash)"
+                  " VALUES(" +
+                      marks(15) + ")"} {
   blob hash;
   statement{db, "SELECT seq,hash FROM journal ORDER BY seq DESC LIMIT 1"}.first([&](row& r) {
     r(last_seq_, hash);
@@ -123,8 +131,8 @@ bool money_book::plan(const transfer& t, change_result& r) {
       r.required = t.value;
       r.available = free;
       r.balance = drafts_[from].balance;
-      return refuse(r, errc::insufficient_funds, "needs " + text_of(t.value, t.debit.currency) + ", available " +
-                                                     text_of(free, t.debit.currency));
+      return refuse(r, errc::insufficient_funds,
+                    "needs " + text_of(t.value, t.debit.currency) + ", available " + text_of(free, t.debit.currency));
     }
     if (!move(from, to, t.value, r)) return false;
     post({t.id, journal_kind::post, t.code, from, to, t.value, {}, {}, t.note});
@@ -145,13 +153,20 @@ bool money_book::plan(const hold_open& h, change_result& r) {
     r.required = h.value;
     r.available = free;
     r.balance = from.balance;
-    return refuse(r, errc::insufficient_funds, "needs " + text_of(h.value, h.account.currency) + ", available " +
-                                                   text_of(free, h.account.currency));
+    return refuse(r, errc::insufficient_funds,
+                  "needs " + text_of(h.value, h.account.currency) + ", available " + text_of(free, h.account.currency));
   }
   from.held += h.value;
   if (h.value > 0)
-    post({hold_row_id(h.id, transfer_code::hold), journal_kind::hold, transfer_code::hold, at, at, h.value, h.id,
-          h.job_id, {}});
+    post({hold_row_id(h.id, transfer_code::hold),
+          journal_kind::hold,
+          transfer_code::hold,
+          at,
+          at,
+          h.value,
+          h.id,
+          h.job_id,
+          {}});
   return true;
 }
 
@@ -185,8 +200,15 @@ bool money_book::plan(const hold_close& h, change_result& r) {
   if (!pay(transfer_code::platform_fee, platform, h.paid.fee)) return false;
   auto rest = hold.value - h.paid.subtotal - h.paid.fee;
   if (rest > 0)
-    post({hold_row_id(h.id, transfer_code::release), journal_kind::release, transfer_code::release, from, from, rest,
-          h.id, h.job_id, {}});
+    post({hold_row_id(h.id, transfer_code::release),
+          journal_kind::release,
+          transfer_code::release,
+          from,
+          from,
+          rest,
+          h.id,
+          h.job_id,
+          {}});
   drafts_[from].held -= hold.value;
   return true;
 }
@@ -247,8 +269,8 @@ void money_book::write_journal(time_ms now_ms) {
     j.note = p.note;
     j.at_ms = now_ms;
     auto hash = hasher_.next(last_hash_, j);
-    insert_row_.run(j.seq, j.id, j.kind, j.code, j.debit, j.credit, j.debit_before, j.credit_before, j.value, j.currency, j.hold_id, j.job_id, j.note,
-                    j.at_ms, blob{hash});
+    insert_row_.run(j.seq, j.id, j.kind, j.code, j.debit, j.credit, j.debit_before, j.credit_before, j.value,
+                    j.currency, j.hold_id, j.job_id, j.note, j.at_ms, blob{hash});
     last_seq_ = j.seq;
     last_hash_ = std::move(hash);
   }

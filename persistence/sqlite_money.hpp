@@ -11,7 +11,7 @@
 namespace troupe::sqlite {
 
 class money_book {
- public:
+public:
   explicit money_book(connection&);
 
   /// Reads only. False: `r` says why not. True: `write` of the same change cannot be refused.
@@ -19,7 +19,7 @@ class money_book {
   /// REQUIRES: `check` of the same change was true, and nothing was written since.
   void write(const change&, time_ms now_ms);
 
- private:
+private:
   /// What we believe of a row of `accounts`; every write compares it with the row. id 0: there is no row yet.
   struct account {
     int64_t id = 0;

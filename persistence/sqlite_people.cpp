@@ -15,22 +15,28 @@ std::string lower_case(std::string_view x) {
 
 people_book::people_book(connection& db)
     : any_user_{db, "SELECT 1 FROM users WHERE id=?"},
-      any_login_{db, "SELECT 1 FROM users WHERE email=? UNION ALL"
-                     " SELECT 1 FROM users WHERE username=? AND username<>''"},
+      any_login_{db,
+                 "SELECT 1 FROM users WHERE email=? UNION ALL"
+                 " SELECT 1 FROM users WHERE username=? AND username<>''"},
       insert_user_{db, "INSERT INTO users(" + user_columns + ") VALUES(" + marks(8) + ")"},
       update_tier_{db, "UPDATE users SET tier=? WHERE id=?"},
       any_api_key_{db, "SELECT 1 FROM api_keys WHERE id=?"},
       any_key_hash_{db, "SELECT 1 FROM api_keys WHERE key_hash=?"},
-      insert_api_key_{db, "INSERT INTO api_keys(id,user_id,key_hash,prefix,name,created_ms,expires_ms,revoked_ms)"
-                          " VALUES(" + marks(8) + ")"},
+      insert_api_key_{db,
+                      "INSERT INTO api_keys(id,user_id,key_hash,prefix,name,created_ms,expires_ms,revoked_ms)"
+                      " VALUES(" +
+                          marks(8) + ")"},
       revoke_api_key_{db, "UPDATE api_keys SET revoked_ms=? WHERE id=?"},
       insert_session_{db, "INSERT INTO sessions(id,user_id,created_ms,expires_ms,revoked_ms) VALUES(?,?,?,?,?)"},
       revoke_session_{db, "UPDATE sessions SET revoked_ms=? WHERE id=?"},
       find_node_key_{db, "SELECT user_id,name FROM node_keys WHERE key_hash=?"},
-      insert_node_key_{db, "INSERT INTO node_keys(key_hash,user_id,name,created_ms) VALUES(?,?,?,?)"
-                           " ON CONFLICT DO NOTHING"},
+      insert_node_key_{db,
+                       "INSERT INTO node_keys(key_hash,user_id,name,created_ms) VALUES(?,?,?,?)"
+                       " ON CONFLICT DO NOTHING"},
       find_node_{db, "SELECT session_epoch FROM nodes WHERE id=?"},
-      put_node_{db, "INSERT INTO nodes(" + node_columns + ") VALUES(" + marks(15) + ") ON CONFLICT(id) DO UPDATE SET"
+      put_node_{db,
+                "INSERT INTO nodes(" + node_columns + ") VALUES(" + marks(15) +
+                    ") ON CONFLICT(id) DO UPDATE SET"
                     " name=excluded.name, user_id=excluded.user_id, region=excluded.region, state=excluded.state,"
                     " session_epoch=excluded.session_epoch, instance=excluded.instance,"
                     " lease_until_ms=excluded.lease_until_ms, slots=excluded.slots, rate=excluded.rate,"

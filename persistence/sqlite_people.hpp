@@ -8,7 +8,7 @@
 namespace troupe::sqlite {
 
 class people_book {
- public:
+public:
   explicit people_book(connection&);
 
   /// Reads only. False: `r` says why not.
@@ -16,7 +16,7 @@ class people_book {
   /// REQUIRES: `check` of the same change was true.
   void write(const change&, change_result& r);
 
- private:
+private:
   bool check_user(const user_row&, change_result&);
   bool check_api_key(const api_key_row&, change_result&);
   bool check_node_key(const node_key_row&, change_result&);

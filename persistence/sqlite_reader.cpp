@@ -49,7 +49,7 @@ int ended_word_of(std::string_view word) {
 }
 
 class reader : public store_reader {
- public:
+public:
   explicit reader(const std::string& file) : db_{file} {}
 
   std::optional<job_view> find_job(const std::string& id) override;
@@ -70,7 +70,7 @@ class reader : public store_reader {
                                             const std::string& job_id) override;
   int64_t count_transactions(const std::string& owner) override;
 
- private:
+private:
   /// How far back the history of an account was read.
   struct account_end {
     int64_t account = 0, newest = 0;
@@ -85,38 +85,48 @@ class reader : public store_reader {
   static std::optional<user_row> user(statement&, const std::string& by);
   static std::optional<credential_row> credential(statement&, const std::string& by);
   int64_t step_back(std::vector<account_end>&);
+  std::vector<int64_t> stretch_after(const std::string& user_id, int64_t after, int64_t newest);
   std::vector<transaction_row> job_transactions(const std::string& owner, const std::string& job_id);
 
   tuned db_;
   statement find_job_{db_, job_and_spec + " FROM jobs JOIN job_specs ON job_id=id WHERE id=?"};
-  statement find_result_{db_, "SELECT " + report_columns +
-                                  " FROM results WHERE job_id=? ORDER BY epoch DESC LIMIT 1"};
-  statement list_all_{db_, job_and_spec + " FROM jobs INDEXED BY jobs_user JOIN job_specs ON job_id=id"
-                                          " WHERE user_id=? AND id<? ORDER BY id DESC LIMIT ?"};
-  statement list_ended_{db_, job_and_spec + " FROM jobs INDEXED BY jobs_ended JOIN job_specs ON job_id=id"
-                                            " WHERE ended>1 AND user_id=? AND ended=? AND id<?"
-                                            " ORDER BY id DESC LIMIT ?"};
-  statement list_completed_{db_, job_and_spec + " FROM jobs INDEXED BY jobs_user JOIN job_specs ON job_id=id"
-                                                " WHERE user_id=? AND id<? AND ended=1 ORDER BY id DESC LIMIT ?"};
-  statement list_live_{db_, job_and_spec + " FROM jobs INDEXED BY jobs_live JOIN job_specs ON job_id=id"
-                                           " WHERE ended=0 AND user_id=? AND id<? AND (? >> state) & 1"
-                                           " ORDER BY id DESC LIMIT ?"};
+  statement find_result_{db_, "SELECT " + report_columns + " FROM results WHERE job_id=? ORDER BY epoch DESC LIMIT 1"};
+  statement list_all_{db_, job_and_spec +
+                               " FROM jobs INDEXED BY jobs_user JOIN job_specs ON job_id=id"
+                               " WHERE user_id=? AND id<? ORDER BY id DESC LIMIT ?"};
+  statement list_ended_{db_, job_and_spec +
+                                 " FROM jobs INDEXED BY jobs_ended JOIN job_specs ON job_id=id"
+                                 " WHERE ended>1 AND user_id=? AND ended=? AND id<?"
+                                 " ORDER BY id DESC LIMIT ?"};
+  statement list_completed_{db_, job_and_spec +
+                                     " FROM jobs INDEXED BY jobs_user JOIN job_specs ON job_id=id"
+                                     " WHERE user_id=? AND id<? AND ended=1 ORDER BY id DESC LIMIT ?"};
+  statement list_live_{db_, job_and_spec +
+                                " FROM jobs INDEXED BY jobs_live JOIN job_specs ON job_id=id"
+                                " WHERE ended=0 AND user_id=? AND id<? AND (? >> state) & 1"
+                                " ORDER BY id DESC LIMIT ?"};
   statement live_jobs_{db_, "SELECT id,user_id,state,priority,lease_epoch,created_ms,run_at_ms,node_id," +
-                                demand_columns + " FROM jobs INDEXED BY jobs_live JOIN job_specs ON job_id=id"
-                                                 " WHERE ended=0 AND id>? AND (? >> state) & 1 ORDER BY id LIMIT ?"};
+                                demand_columns +
+                                " FROM jobs INDEXED BY jobs_live JOIN job_specs ON job_id=id"
+                                " WHERE ended=0 AND id>? AND (? >> state) & 1 ORDER BY id LIMIT ?"};
   statement find_once_{db_, "SELECT scope,key,request_hash,status,body FROM idempotency WHERE scope=? AND key=?"};
-  statement user_events_{db_, "SELECT " + event_columns + " FROM events INDEXED BY events_user"
-                                                          " WHERE user_id=? AND seq>? ORDER BY seq LIMIT ?"};
-  statement job_events_{db_, "SELECT " + event_columns + " FROM events INDEXED BY events_job WHERE job_id<>''"
-                                                         " AND job_id=? AND seq>? AND user_id=? ORDER BY seq LIMIT ?"};
+  statement newest_event_{db_, "SELECT newest FROM event_ends WHERE user_id=?"};
+  statement next_mark_{db_, "SELECT seq FROM event_marks WHERE user_id=? AND seq>? ORDER BY seq LIMIT 1"};
+  statement event_before_{db_, "SELECT user_before FROM events WHERE seq=?"};
+  statement event_{db_, "SELECT " + event_columns + " FROM events WHERE seq=?"};
+  statement job_events_{db_, "SELECT " + event_columns +
+                                 " FROM events INDEXED BY events_job WHERE job_id<>''"
+                                 " AND job_id=? AND seq>? AND user_id=? ORDER BY seq LIMIT ?"};
   statement last_event_{db_, "SELECT coalesce(max(seq), 0) FROM events"};
   statement find_user_{db_, "SELECT " + user_columns + " FROM users WHERE id=?"};
   statement find_email_{db_, "SELECT " + user_columns + " FROM users WHERE email=?"};
   statement find_name_{db_, "SELECT " + user_columns + " FROM users WHERE username=? AND username<>''"};
-  statement find_key_{db_, "SELECT u.id,email,username,organization,password_hash,role,tier,u.created_ms,"
-                           "k.id,expires_ms,revoked_ms FROM api_keys k JOIN users u ON u.id=user_id WHERE key_hash=?"};
-  statement find_session_{db_, "SELECT u.id,email,username,organization,password_hash,role,tier,u.created_ms,"
-                               "s.id,expires_ms,revoked_ms FROM sessions s JOIN users u ON u.id=user_id WHERE s.id=?"};
+  statement find_key_{db_,
+                      "SELECT u.id,email,username,organization,password_hash,role,tier,u.created_ms,"
+                      "k.id,expires_ms,revoked_ms FROM api_keys k JOIN users u ON u.id=user_id WHERE key_hash=?"};
+  statement find_session_{db_,
+                          "SELECT u.id,email,username,organization,password_hash,role,tier,u.created_ms,"
+                          "s.id,expires_ms,revoked_ms FROM sessions s JOIN users u ON u.id=user_id WHERE s.id=?"};
   statement find_node_key_{db_, "SELECT key_hash,user_id,name,created_ms FROM node_keys WHERE key_hash=?"};
   statement list_nodes_{db_, "SELECT " + node_columns + " FROM nodes ORDER BY id"};
   statement balances_{db_, "SELECT owner,kind,asset,balance,held FROM accounts WHERE owner=? ORDER BY kind,asset"};
@@ -179,15 +189,33 @@ std::optional<idempotency_row> reader::find_idempotent(const std::string& scope,
 std::vector<event_row> reader::events_after(const std::string& user_id, const std::string& job_id, int64_t after,
                                             int32_t limit) {
   std::vector<event_row> list;
-  auto take = [&](row& r) {
-    event_row x;
-    r(x);
-    list.push_back(std::move(x));
-  };
-  if (job_id.empty())
-    user_events_.each(take, user_id, after, std::max(0, limit));
-  else
+  auto take = [&](row& r) { r(list.emplace_back()); };
+  if (!job_id.empty()) {
     job_events_.each(take, job_id, after, user_id, std::max(0, limit));
+    return list;
+  }
+  int64_t newest = 0;
+  newest_event_.first([&](row& r) { r(newest); }, user_id);
+  while (after < newest && std::ssize(list) < limit) {
+    for (auto seq : stretch_after(user_id, after, newest)) {
+      if (std::ssize(list) == limit) break;
+      event_.first(take, seq);
+      after = seq;
+    }
+  }
+  return list;
+}
+
+/// The user's events after that one, up to the next mark or else the newest; at least one, for there is a newer one.
+std::vector<int64_t> reader::stretch_after(const std::string& user_id, int64_t after, int64_t newest) {
+  auto seq = newest;
+  next_mark_.first([&](row& r) { r(seq); }, user_id, after);
+  std::vector<int64_t> list;
+  while (seq > after) {
+    list.push_back(seq);
+    if (!event_before_.first([&](row& r) { r(seq); }, seq)) throw store_unavailable{"the database has lost events"};
+  }
+  std::reverse(list.begin(), list.end());
   return list;
 }
 
@@ -273,7 +301,8 @@ int64_t reader::step_back(std::vector<account_end>& ends) {
   for (const auto& e : ends) seq = std::max(seq, e.newest);
   if (seq == 0) return 0;
   int64_t debit = 0, debit_before = 0, credit_before = 0;
-  before_.first([&](row& r) { r(debit, debit_before, credit_before); }, seq);
+  auto read = [&](row& r) { r(debit, debit_before, credit_before); };
+  if (!before_.first(read, seq)) throw store_unavailable{"the database has lost journal rows"};
   for (auto& e : ends)  // a row may be of two of them
     if (e.newest == seq) e.newest = e.account == debit ? debit_before : credit_before;
   return seq;
@@ -284,8 +313,8 @@ std::vector<transaction_row> reader::job_transactions(const std::string& owner, 
   std::vector<transaction_row> list;
   std::string hold;
   if (!find_hold_id_.first([&](row& r) { r(hold); }, job_id)) return list;
-  for (auto code : {transfer_code::release, transfer_code::platform_fee, transfer_code::provider_share,
-                    transfer_code::hold})
+  for (auto code :
+       {transfer_code::release, transfer_code::platform_fee, transfer_code::provider_share, transfer_code::hold})
     hold_row_.first([&](row& r) { read(r, list.emplace_back()); }, hold_row_id(hold, code), owner);
   return list;
 }

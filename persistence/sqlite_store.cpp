@@ -18,7 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 
 class sqlite_store : public store {
- public:
+public:
   explicit sqlite_store(const fs::path& folder) : file_{folder / "troupe.db"}, lock_file_{folder / "troupe.lock"} {}
 
   /// REQUIRES: called once, before anything is opened.
@@ -36,7 +36,7 @@ class sqlite_store : public store {
     sqlite::export_journal(db, csv, row);
   }
 
- private:
+private:
   /// The newest step of the file; 0 when there is nothing yet.
   int version() const {
     if (!fs::exists(file_)) return 0;

@@ -6,6 +6,7 @@
 
 #include "persistence/data_lock.hpp"
 #include "persistence/refusal.hpp"
+#include "persistence/sqlite_events.hpp"
 #include "persistence/sqlite_jobs.hpp"
 #include "persistence/sqlite_money.hpp"
 #include "persistence/sqlite_people.hpp"
@@ -16,7 +17,7 @@ namespace {
 
 /// First answers to Idempotency-Keys.
 class answer_book {
- public:
+public:
   explicit answer_book(connection& db)
       : find_{db, "SELECT request_hash,status,body FROM idempotency WHERE scope=? AND key=?"},
         insert_{db, "INSERT INTO idempotency(scope,key,request_hash,status,body,at_ms) VALUES(?,?,?,?,?,?)"} {}
@@ -36,20 +37,21 @@ class answer_book {
     insert_.run(x.scope, x.key, x.request_hash, x.status, x.body, now_ms);
   }
 
- private:
+private:
   statement find_, insert_;
 };
 
 /// A connection and all that is remembered about the file; thrown away as a whole when anything is in doubt.
 struct session {
-  explicit session(const std::string& file) : db{file, access::write}, answers{db}, money{db}, jobs{db}, people{db} {}
+  explicit session(const std::string& file) : db{file, access::write}, answers{db}, money{db}, jobs{db}, events{db}, people{db} {}
 
   /// Durable means: on the disk, also after a power cut. The log is folded back every 16 MiB, so that hot pages are
   /// written once per fold and a fold stays short.
   struct tuned : connection {
     tuned(const std::string& file, access how) : connection{file, how} {
-      exec("PRAGMA synchronous=FULL; PRAGMA cache_size=-32768; PRAGMA wal_autocheckpoint=4000;"
-           "PRAGMA journal_size_limit=67108864;");
+      exec(
+          "PRAGMA synchronous=FULL; PRAGMA cache_size=-32768; PRAGMA wal_autocheckpoint=4000;"
+          "PRAGMA journal_size_limit=67108864;");
     }
   };
   tuned db;
@@ -57,11 +59,12 @@ struct session {
   answer_book answers;
   money_book money;
   job_book jobs;
+  event_book events;
   people_book people;
 };
 
 class writer : public store_writer {
- public:
+public:
   writer(std::string file, data_lock lock) : lock_{std::move(lock)}, file_{std::move(file)} { open(); }
 
   void begin() override {
@@ -69,14 +72,17 @@ class writer : public store_writer {
     session_->begin.run();
   }
   change_result apply(const change&, time_ms now_ms) override;
-  void commit() override { here().commit.run(); }
+  void commit() override {
+    here().events.flush();
+    session_->commit.run();
+  }
   /// Forgets everything, the connection included: after a failure that is the one state that is surely right.
   void rollback() override {
     session_.reset();
     open();
   }
 
- private:
+private:
   void open() { session_ = std::make_unique<session>(file_); }
   /// A group that lost its transaction, for SQLite ends it by itself on some errors, must not go on bit by bit.
   session& here() {
@@ -96,7 +102,8 @@ change_result writer::apply(const change& c, time_ms now_ms) {
   if (!s.money.check(c, r) || !s.jobs.check(c, r) || !s.people.check(c, r) || !s.jobs.take(c, r)) return r;
   try {
     s.money.write(c, now_ms);
-    s.jobs.write(c, r);
+    s.jobs.write(c);
+    s.events.write(c.events, r);
     s.people.write(c, r);
     if (c.once) s.answers.write(*c.once, now_ms);
   } catch (const std::exception&) {

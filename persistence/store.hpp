@@ -14,11 +14,13 @@
 namespace troupe {
 
 /// The database cannot be reached, is full or busy: the process goes DEGRADED. Anything else thrown is a bug.
-struct store_unavailable : std::runtime_error { using runtime_error::runtime_error; };
+struct store_unavailable : std::runtime_error {
+  using runtime_error::runtime_error;
+};
 
 /// The one writing connection. Used by the ledger actor only, on its own thread.
 class store_writer {
- public:
+public:
   virtual ~store_writer() = default;
   /// A group commit: begin, apply as many changes as there are, commit. After a store_unavailable the group is lost:
   /// call rollback, which also re-opens the connection when that is needed.
@@ -79,7 +81,7 @@ struct credential_row {
 
 /// A read-only connection; each sees the newest committed state at every call. One thread each.
 class store_reader {
- public:
+public:
   virtual ~store_reader() = default;
   virtual std::optional<job_view> find_job(const std::string& id) = 0;
   virtual std::vector<job_view> list_jobs(const job_filter&) = 0;  // without results
@@ -111,7 +113,7 @@ struct verdict {
 
 /// Owns the place of the data; opens connections to it.
 class store {
- public:
+public:
   virtual ~store() = default;
   virtual std::unique_ptr<store_writer> open_writer() = 0;
   virtual std::unique_ptr<store_reader> open_reader() = 0;

@@ -62,7 +62,7 @@ bool well_formed(const journal_row& j) {
 }
 
 class journal_audit {
- public:
+public:
   explicit journal_audit(audit& a) : a_{a} {}
 
   void look_at(journal_row& j, std::string_view hash) {
@@ -83,14 +83,15 @@ class journal_audit {
     } else {
       a_.breach(about + ": there is no such account");
     }
-    if (hasher_.next(last_hash_, j) != hash) a_.breach(about + ": the hash does not fit, it or a row before was edited");
+    if (hasher_.next(last_hash_, j) != hash)
+      a_.breach(about + ": the hash does not fit, it or a row before was edited");
     last_hash_ = hash;  // as stored: one edit is one breach, not one for every later row
     if (j.kind != journal_kind::post) a_.hold_rows += 1;
     auto id_fits = j.kind == journal_kind::post || !is_code_of_hold(j.code) || j.id == hold_row_id(j.hold_id, j.code);
     if (!well_formed(j) || !id_fits) a_.breach(about + ": its kind, code, id and accounts do not fit together");
   }
 
- private:
+private:
   static void name(journal_row& j, const account_key& debit, const account_key& credit) {
     j.debit_owner = debit.owner;
     j.debit_kind = debit.kind;
@@ -109,8 +110,9 @@ class journal_audit {
 void audit_journal(audit& a) {
   load_accounts(a);
   journal_audit each_row{a};
-  statement all{a.db, "SELECT seq,id,kind,code,debit,credit,debit_before,credit_before,amount,asset,hold_id,job_id,"
-                      "note,at_ms,hash FROM journal ORDER BY seq"};
+  statement all{a.db,
+                "SELECT seq,id,kind,code,debit,credit,debit_before,credit_before,amount,asset,hold_id,job_id,"
+                "note,at_ms,hash FROM journal ORDER BY seq"};
   all.each([&](row& r) {
     journal_row j;
     blob hash;

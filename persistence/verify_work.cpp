@@ -18,7 +18,7 @@ struct hold_line {
 };
 
 class hold_audit {
- public:
+public:
   explicit hold_audit(audit& a) : a_{a} {}
 
   void look_at(const hold_line& h) {
@@ -41,7 +41,7 @@ class hold_audit {
   }
   int64_t rows() const { return rows_; }
 
- private:
+private:
   amount amount_of(const hold_line& h, transfer_code code) {
     amount value = 0;
     int64_t debit = 0;
@@ -61,7 +61,7 @@ class hold_audit {
 };
 
 class job_audit {
- public:
+public:
   explicit job_audit(audit& a) : a_{a} {}
 
   void look_at(const job& j, int64_t ended) {
@@ -76,7 +76,7 @@ class job_audit {
     look_at_price(j);
   }
 
- private:
+private:
   void look_at_attempts(const job& j) {
     int64_t all = 0, different = 0, newest = 0, succeeded = 0;
     attempts_.first([&](row& r) { r(all, different, newest, succeeded); }, attempt_outcome::succeeded, j.id);
@@ -99,7 +99,8 @@ class job_audit {
     if (h.value != j.hold) a_.breach(about + "its hold is not the amount of the hold");
     if (h.captured != j.cost) a_.breach(about + "its cost is not what was captured");
     if ((h.state == state_open) == is_terminal(j.state))
-      a_.breach(about + (is_terminal(j.state) ? "it has ended and its hold is open" : "it lives and its hold is closed"));
+      a_.breach(about +
+                (is_terminal(j.state) ? "it has ended and its hold is open" : "it lives and its hold is closed"));
   }
 
   /// Only an attempt whose report became the result is paid, and by its own time or tokens.
@@ -112,7 +113,8 @@ class job_audit {
       return;
     }
     if (paying && is_terminal(j.state)) due = price_of(j, ran_ms, in, out);
-    if (captured(j, transfer_code::provider_share) != due.subtotal || captured(j, transfer_code::platform_fee) != due.fee)
+    if (captured(j, transfer_code::provider_share) != due.subtotal ||
+        captured(j, transfer_code::platform_fee) != due.fee)
       a_.breach("job " + j.id + ": it was not paid at its price");
   }
 
@@ -123,12 +125,14 @@ class job_audit {
   }
 
   audit& a_;
-  statement attempts_{a_.db, "SELECT count(*),count(DISTINCT epoch),coalesce(max(epoch), 0),"
-                             "coalesce(sum(outcome=?), 0) FROM attempts WHERE job_id=?"};
+  statement attempts_{a_.db,
+                      "SELECT count(*),count(DISTINCT epoch),coalesce(max(epoch), 0),"
+                      "coalesce(sum(outcome=?), 0) FROM attempts WHERE job_id=?"};
   statement find_hold_{a_.db, "SELECT job_id,amount,captured,state FROM holds WHERE id=?"};
-  statement find_paying_{a_.db, "SELECT a.ran_ms,r.prompt_tokens,r.completion_tokens FROM results r"
-                                " JOIN attempts a ON a.job_id=r.job_id AND a.epoch=r.epoch"
-                                " WHERE r.job_id=? AND r.epoch=?"};
+  statement find_paying_{a_.db,
+                         "SELECT a.ran_ms,r.prompt_tokens,r.completion_tokens FROM results r"
+                         " JOIN attempts a ON a.job_id=r.job_id AND a.epoch=r.epoch"
+                         " WHERE r.job_id=? AND r.epoch=?"};
   statement find_row_{a_.db, "SELECT amount FROM journal WHERE id=?"};
 };
 

@@ -47,7 +47,8 @@ inline job_insert full_job() {
   return x;
 }
 
-template <class T> std::string text_of(const T& x) {
+template <class T>
+std::string text_of(const T& x) {
   std::string text;
   auto add = [&](const auto& v) {
     if constexpr (requires { text += v; } && !std::is_arithmetic_v<std::decay_t<decltype(v)>>)
@@ -170,8 +171,20 @@ TEST_CASE_TEMPLATE("the result of an ended job comes back field by field", E, ST
   life l{1, "ann", false};
   d.must(l.submit());
   d.must(l.claim("node", "bob"));
-  run_report report{run_outcome::failed, 1'100, 3, "out\n", std::string{"err\0", 4}, true, true, "text", "stop", 7, 8,
-                    {{"a/b.txt", 12, "ff"}, {"c", 0, ""}}, "exit_code", "it ended with 3"};
+  run_report report{run_outcome::failed,
+                    1'100,
+                    3,
+                    "out\n",
+                    std::string{"err\0", 4},
+                    true,
+                    true,
+                    "text",
+                    "stop",
+                    7,
+                    8,
+                    {{"a/b.txt", 12, "ff"}, {"c", 0, ""}},
+                    "exit_code",
+                    "it ended with 3"};
   d.must(l.finish(report));
   auto found = d.r->find_job(l.row().id);
   REQUIRE(found);
@@ -332,6 +345,44 @@ TEST_CASE_TEMPLATE("events have rising numbers and are read after any of them", 
   CHECK(mine[5].value == c.row().cost);
   CHECK(mine[5].job_id == c.row().id);
   CHECK(mine[5].node_id == "node_1");
+}
+
+TEST_CASE_TEMPLATE("each user reads all of their own events from anywhere, however many there are", E, STORE_ENGINES) {
+  desk<E> d;
+  std::map<std::string, std::vector<int64_t>> seqs;
+  int64_t last = 0;
+  for (int group = 0; group < 60; ++group) {
+    d.w->begin();
+    for (int i = 0; i < 7; ++i) {
+      change c;
+      auto user = i < 4 ? "ann" : i < 6 ? "bob" : "cat";
+      for (int k = 0; k <= i % 2; ++k) c.events.push_back({0, user, "", "progress"});
+      last = d.w->apply(c, begin_ms).last_event;
+      for (auto k = std::ssize(c.events); k > 0; --k) seqs[user].push_back(last - k + 1);
+    }
+    if (group % 10 == 9) {
+      d.w->commit();
+      d.w = nullptr;  // what is remembered in memory must not be needed
+      d.w = d.db->open_writer();
+    } else {
+      d.w->commit();
+    }
+  }
+  CHECK(d.r->last_event() == last);
+  for (const auto& [user, all] : seqs) {
+    for (size_t from = 0; from <= all.size(); from += 7) {
+      auto after = from == 0 ? 0 : all[from - 1];
+      for (int limit : {1, 50, 1000}) {
+        std::vector<int64_t> found;
+        for (const auto& e : d.r->events_after(user, "", after, limit)) found.push_back(e.seq);
+        auto end = std::min(all.size(), from + static_cast<size_t>(limit));
+        CHECK(found == std::vector<int64_t>(all.begin() + static_cast<ptrdiff_t>(from),
+                                            all.begin() + static_cast<ptrdiff_t>(end)));
+      }
+    }
+    CHECK(d.r->events_after(user, "", last + 5, 10).empty());
+  }
+  CHECK(d.r->events_after("nobody", "", 0, 10).empty());
 }
 
 }  // namespace troupe::lives

@@ -38,7 +38,8 @@ inline change hold_of(int64_t n, const std::string& user, amount value) {
 }
 
 /// `Engine` has open(), dump() (the content of every table as text) and edit(sql).
-template <class Engine> struct desk {
+template <class Engine>
+struct desk {
   Engine engine;
   std::unique_ptr<store> db = engine.open();
   std::unique_ptr<store_writer> w = db->open_writer();

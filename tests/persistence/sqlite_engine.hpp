@@ -15,7 +15,7 @@
 namespace troupe::lives {
 
 class sqlite_engine {
- public:
+public:
   sqlite_engine() {
     auto pattern = (std::filesystem::temp_directory_path() / "troupe_store_XXXXXX").string();
     if (!::mkdtemp(pattern.data())) throw std::runtime_error{"no folder for the test"};
@@ -46,7 +46,7 @@ class sqlite_engine {
     return sqlite3_changes(db.get());
   }
 
- private:
+private:
   using handle = std::unique_ptr<sqlite3, int (*)(sqlite3*)>;
 
   handle connect() const {

@@ -50,8 +50,8 @@ TEST_CASE("the books of a busy day are right, and are counted") {
 TEST_CASE("one unit more or less in any amount is a breach") {
   lived_in d;
   std::vector<std::pair<std::string, std::string>> amounts{
-      {"accounts", "balance"}, {"accounts", "held"},   {"journal", "amount"}, {"holds", "amount"},
-      {"holds", "captured"},   {"holds", "released"},  {"jobs", "hold"},      {"jobs", "cost"},
+      {"accounts", "balance"}, {"accounts", "held"},  {"journal", "amount"}, {"holds", "amount"},
+      {"holds", "captured"},   {"holds", "released"}, {"jobs", "hold"},      {"jobs", "cost"},
   };
   for (const auto& [table, column] : amounts) {
     auto key = table == "journal" ? "seq" : "id";

@@ -35,7 +35,7 @@ inline event_row event_of(const job& j, std::string_view kind, time_ms now_ms) {
 
 /// One job; call in order: submit, claim, start, finish.
 class life {
- public:
+public:
   life(int64_t n, std::string user, bool with_key) : n_{n}, with_key_{with_key} {
     j_.id = id_of("job", n);
     j_.hold_id = id_of("hold", n);
@@ -85,8 +85,8 @@ class life {
     change c;
     c.moves = job_update{s.next};
     if (s.attempt)
-      c.attempt = attempt_row{j_.id, s.next.lease_epoch, s.next.node_id, s.next.node_rate, *s.attempt,
-                              s.attempt_ran_ms, now};
+      c.attempt =
+          attempt_row{j_.id, s.next.lease_epoch, s.next.node_id, s.next.node_rate, *s.attempt, s.attempt_ran_ms, now};
     if (s.settle)
       c.closes = hold_close{j_.hold_id, j_.id, {s.next.provider_user, account_kind::earned, j_.currency}, *s.settle};
     if (s.has_result) c.result = result_row{j_.id, s.next.lease_epoch, std::get<job_input::finish>(in).report};
@@ -95,7 +95,7 @@ class life {
     return c;
   }
 
- private:
+private:
   int64_t n_;
   bool with_key_;
   job j_;
