@@ -72,10 +72,14 @@ bool money_book::check(const change& c, change_result& r) {
 size_t money_book::draft_of(const account_key& key) {
   for (size_t i = 0; i < drafts_.size(); ++i)
     if (drafts_[i].home->first == key) return i;
-  auto [at, fresh] = accounts_.try_emplace(key);
-  auto& [_, account] = *at;
-  if (fresh) find_account_.first([&](row& r) { r(account.id, account.balance, account.held, account.newest); }, key);
-  drafts_.push_back({&*at, account.balance, account.held, account.newest, 0});
+  auto known = accounts_.find(key);
+  if (known == accounts_.end()) {
+    account x;
+    find_account_.first([&](row& r) { r(x.id, x.balance, x.held, x.newest); }, key);
+    known = accounts_.emplace(key, x).first;
+  }
+  const auto& now = known->second;
+  drafts_.push_back({&*known, now.balance, now.held, now.newest, 0});
   return drafts_.size() - 1;
 }
 
@@ -232,7 +236,8 @@ void money_book::write(const change& c, time_ms now_ms) {
 /// Compare-and-set: an account that somebody edited beneath us ends the group, and the next one starts from the truth.
 void money_book::write_accounts() {
   for (const auto& d : drafts_) {
-    auto& [key, now] = *d.home;
+    const auto& key = d.home->first;
+    auto& now = d.home->second;
     if (now.id == 0) {
       insert_account_.each([&](row& r) { r(now.id); }, key, d.balance, d.held, d.entries, d.newest);
     } else if (d.newest != now.newest) {

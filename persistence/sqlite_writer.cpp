@@ -43,7 +43,8 @@ private:
 
 /// A connection and all that is remembered about the file; thrown away as a whole when anything is in doubt.
 struct session {
-  explicit session(const std::string& file) : db{file, access::write}, answers{db}, money{db}, jobs{db}, events{db}, people{db} {}
+  explicit session(const std::string& file)
+      : db{file, access::write}, answers{db}, money{db}, jobs{db}, events{db}, people{db} {}
 
   /// Durable means: on the disk, also after a power cut. The log is folded back every 16 MiB, so that hot pages are
   /// written once per fold and a fold stays short.

@@ -285,9 +285,9 @@ TEST_CASE_TEMPLATE("jobs are listed newest first, page by page, by their public 
     }
   };
   CHECK(read({}) == all);
-  for (const auto& [word, ids] : by_word) {
-    INFO(word);
-    CHECK(read(word) == ids);
+  for (const auto& list : by_word) {
+    INFO(list.first);
+    CHECK(read(list.first) == list.second);
   }
   CHECK(d.r->list_jobs({"bob", {}, "", 10}).empty());
   CHECK(d.r->list_jobs({"ann", "no such word", "", 10}).empty());
