@@ -53,7 +53,9 @@ TEST_CASE("one unit more or less in any amount is a breach") {
       {"accounts", "balance"}, {"accounts", "held"},  {"journal", "amount"}, {"holds", "amount"},
       {"holds", "captured"},   {"holds", "released"}, {"jobs", "hold"},      {"jobs", "cost"},
   };
-  for (const auto& [table, column] : amounts) {
+  for (const auto& place : amounts) {
+    const auto& table = place.first;
+    const auto& column = place.second;
     auto key = table == "journal" ? "seq" : "id";
     int rows = 0;
     auto all = d.engine.edit("UPDATE " + table + " SET " + column + "=" + column);
