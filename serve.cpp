@@ -147,29 +147,34 @@ server_options options_of(const config& settings) {
   return o;
 }
 
+/// Actors point into house and edge, so these are declared before the system, whose end waits for the last actor.
 int run_gateway(config& settings, stop_signal& stop) {
   std::filesystem::create_directories(settings.data_dir);
   auto db = open_store(settings.data_dir, settings.database);
+  std::optional<house> h;
+  std::optional<edge> e;
   auto caf_config = system_config(settings);
   caf::actor_system system{*caf_config};
-  house h{system, settings};
-  auto root = start_cast(h, *db, stop);
-  edge e{h, settings.jwt_secret.empty() ? kept_secret(settings.data_dir + "/jwt.secret") : settings.jwt_secret, h.steady()};
+  h.emplace(system, settings);
+  auto root = start_cast(*h, *db, stop);
+  auto own_secret = settings.jwt_secret.empty();
+  e.emplace(*h, own_secret ? kept_secret(settings.data_dir + "/jwt.secret") : settings.jwt_secret, h->steady());
   std::optional<dev_account> dev;
-  if (settings.dev) dev = open_dev_account(h);
-  auto server = listen_http(options_of(settings), handlers_of(e));
-  open_remembered_door(h, settings);
+  if (settings.dev) dev = open_dev_account(*h);
+  auto server = listen_http(options_of(settings), handlers_of(*e));
+  open_remembered_door(*h, settings);
   agent_actor local;
-  if (settings.slots != 0) local = start_local_node(h);
+  if (settings.slots != 0) local = start_local_node(*h);
   auto base_url = "http://" + to_string(endpoint{settings.listen.host, server->port()});
   if (dev) write_dev_file(settings.data_dir, *dev, base_url, to_string(settings.cluster_listen));
   log::info("ready", {{"url", base_url}, {"cluster", to_string(settings.cluster_listen)}, {"data_dir", settings.data_dir}});
   auto orderly = stop.wait();
   log::info("stopping");
   server->stop(static_cast<int>(settings.drain_seconds) * 1000);
-  if (local) caf::anon_send_exit(local, caf::exit_reason::user_shutdown);
-  local = agent_actor{};
-  caf::anon_send_exit(root, caf::exit_reason::user_shutdown);
+  caf::scoped_actor self{system};
+  if (local) self->send_exit(local, caf::exit_reason::user_shutdown);
+  self->send_exit(root, caf::exit_reason::user_shutdown);
+  self->wait_for(root);
   return orderly ? 0 : 1;
 }
 

@@ -34,6 +34,7 @@ struct agent_state {
   node_port gateway;  // empty: not joined
   int64_t session = 0;
   int64_t beat_ms = limits::beat_interval_ms;
+  int64_t next_beat_ms = 0;  // ticks of an earlier session come too early and end there
   int64_t answered_ms = 0;  // last beat reply
   std::map<lease_ref, attempt> held;
   node_report report;  // gathered since the last flush
@@ -98,9 +99,10 @@ run_callbacks callbacks_for(agent_pointer self, const lease_ref& lease) {
           [=](run_report r) { send(attempt_done{lease, std::move(r)}); }};
 }
 
+/// One that is being stopped has given its slot to the next: the gateway counts so, too.
 size_t running(const agent_state& s) {
   size_t count = 0;
-  for (auto& [lease, a] : s.held) count += a.finished ? 0 : 1;
+  for (auto& [lease, a] : s.held) count += a.finished || a.stopped ? 0 : 1;
   return count;
 }
 
@@ -192,9 +194,15 @@ void parted(agent_pointer self, const std::string& why) {
   s.tell(false, why);
 }
 
+void beat_later(agent_pointer self) {
+  auto& s = self->state;
+  s.next_beat_ms = s.steady() + s.beat_ms;
+  self->delayed_send(self, std::chrono::milliseconds{s.beat_ms}, tick{});
+}
+
 void beat(agent_pointer self) {
   auto& s = self->state;
-  if (!s.gateway) return;
+  if (!s.gateway || s.steady() < s.next_beat_ms) return;
   if (s.steady() - s.answered_ms > limits::lease_ttl_ms) return parted(self, "the gateway does not answer");
   auto round = s.beat_round;
   self->request(s.gateway, 5s, node_beat{s.session, holding(s)})
@@ -206,7 +214,7 @@ void beat(agent_pointer self) {
           },
           [=](const caf::error&) {});
   repeat(self, false);
-  self->delayed_send(self, std::chrono::milliseconds{s.beat_ms}, tick{});
+  beat_later(self);
 }
 
 void joined(agent_pointer self, const node_welcome& w, const node_port& gateway) {
@@ -222,7 +230,7 @@ void joined(agent_pointer self, const node_welcome& w, const node_port& gateway)
   }
   repeat(self, true);
   s.tell(true, w.node_id);
-  self->delayed_send(self, std::chrono::milliseconds{s.beat_ms}, tick{});
+  beat_later(self);
 }
 
 void join(agent_pointer self, const door_actor& door) {

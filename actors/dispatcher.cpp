@@ -1,6 +1,7 @@
 // Matches waiting jobs and nodes. Its queue is a cache of the store: it may forget and reload at any time, because a
 // claim only comes true through the job's own compare-and-set.
 #include <queue>
+#include <unordered_map>
 
 #include "actors/actors.hpp"
 #include "config/log.hpp"
@@ -15,6 +16,7 @@ using namespace std::chrono_literals;
 constexpr int32_t scan_page = 1'000;
 constexpr int64_t scan_interval_ms = 5'000;
 constexpr size_t match_max = 256;  // claims handed out before other messages get their turn
+constexpr int64_t claim_lost_ms = 10'000;  // a claim that is neither true nor refused by then got lost
 
 struct due_job {
   time_ms at = 0;
@@ -29,6 +31,7 @@ struct dispatcher_state {
   house* h = nullptr;
   placement board;
   std::priority_queue<due_job, std::vector<due_job>, std::greater<>> timed;
+  std::unordered_map<std::string, int64_t> claimed;  // placed job -> when, on the monotonic clock
   bool flush_sent = false;
   // the safety scan
   bool scanning = false;
@@ -50,6 +53,7 @@ void match(dispatcher_pointer self) {
   auto jobs = s.h->actors.jobs.get();
   for (auto& g : grants) {
     auto* n = s.board.find_node(g.node_id);
+    s.claimed[g.job_id] = s.h->steady();
     self->send(jobs, tell_job{g.job_id, job_input::claim{n->id, n->session, n->user_id, n->rate}});
   }
   if (grants.size() == match_max) match_soon(self);
@@ -66,13 +70,16 @@ void add(dispatcher_pointer self, job_brief& j) {
   }
 }
 
-/// A retry's slot is freed by its own message, which may come later: the board must not think it still placed.
-void on_waiting(dispatcher_pointer self, jobs_waiting& x) {
-  for (auto& j : x.jobs) {
-    if (!j.node_id.empty()) self->state.board.release(j.node_id, j.id);
-    add(self, j);
-  }
-  match_soon(self);
+void free_slot(dispatcher_pointer self, const std::string& node_id, const std::string& job_id) {
+  self->state.board.release(node_id, job_id);
+  self->state.claimed.erase(job_id);
+}
+
+/// Placed here but still queued in the store for long: whoever had the claim crashed.
+bool claim_lost(dispatcher_pointer self, const job_brief& j) {
+  auto& s = self->state;
+  auto found = s.claimed.find(j.id);
+  return found == s.claimed.end() || s.h->steady() - found->second >= claim_lost_ms;
 }
 
 void wake_due(dispatcher_pointer self) {
@@ -95,10 +102,11 @@ void scanned(dispatcher_pointer self, brief_page& page) {
   auto now = s.h->now_ms();
   for (auto& j : page.jobs) {
     auto overdue = j.state != job_state::queued && j.run_at_ms <= now;
-    if (overdue)
-      self->send(s.h->actors.jobs.get(), tell_job{j.id, job_input::due{}});
-    else if (j.state == job_state::queued && !s.board.knows(j.id))
-      add(self, j);
+    if (overdue) self->send(s.h->actors.jobs.get(), tell_job{j.id, job_input::due{}});
+    if (j.state != job_state::queued) continue;
+    auto placed_at = s.board.node_of(j.id);
+    if (!placed_at.empty() && claim_lost(self, j)) free_slot(self, placed_at, j.id);
+    if (!s.board.knows(j.id)) add(self, j);
   }
   if (!page.jobs.empty()) match_soon(self);
   if (full && s.board.waiting() < limits::ready_max) scan(self);
@@ -130,11 +138,15 @@ void on_tick(dispatcher_pointer self) {
 dispatcher_actor::behavior_type dispatcher(dispatcher_pointer self, house* h) {
   self->state.h = h;
   self->send(self, tick{});
+  if (auto nodes = h->actors.nodes.get()) self->send(nodes, announce_nodes{});  // we replace another dispatcher
   return {
-      [self](jobs_waiting& x) { on_waiting(self, x); },
+      [self](jobs_waiting& x) {
+        for (auto& j : x.jobs) add(self, j);
+        match_soon(self);
+      },
       [self](const job_withdrawn& x) { self->state.board.remove(x.job_id); },
       [self](const slot_freed& x) {
-        self->state.board.release(x.node_id, x.job_id);
+        free_slot(self, x.node_id, x.job_id);
         match_soon(self);
       },
       [self](node_joined& x) {

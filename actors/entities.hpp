@@ -37,6 +37,12 @@ enum class crash_verdict { not_ours, retired, restart, quarantine };
 template <class Handle>
 class entities {
  public:
+  entities() = default;
+  entities(const entities&) = delete;
+  /// With the supervisor end its entities: timers would keep them alive.
+  ~entities() {
+    for (auto& [address, id] : ids_) caf::anon_send_exit(address, caf::exit_reason::user_shutdown);
+  }
   template <class Self, class Spawn>
   const Handle& get(Self* self, const std::string& id, Spawn spawn) {
     auto found = live_.find(id);

@@ -22,9 +22,12 @@ class place {
     std::lock_guard lock{guard_};
     return handle_;
   }
+  /// The old handle is dropped outside the lock: it may be the last, and an ending actor may ask for a place.
   void set(Handle handle) {
-    std::lock_guard lock{guard_};
-    handle_ = std::move(handle);
+    {
+      std::lock_guard lock{guard_};
+      std::swap(handle_, handle);
+    }
   }
 
  private:
@@ -51,6 +54,8 @@ struct directory {
 };
 
 struct house {
+  house(caf::actor_system& s, const config& c) : system(s), settings(c) {}
+
   caf::actor_system& system;
   const config& settings;
   clock_fn now_ms = wall_ms;

@@ -18,7 +18,7 @@
   X(logged_in) X(log_in) X(made_api_key) X(make_api_key) X(submit_jobs) X(deposit_money) X(change_result)      \
   X(tell_job) X(cancel_job) X(await_job) X(jobs_waiting) X(job_withdrawn) X(slot_freed) X(node_joined)         \
   X(node_left) X(send_run) X(send_stop) X(send_ack) X(node_silent) X(attempt_progress) X(attempt_done)         \
-  X(committed) X(rung) X(socket_drained) X(tick) X(flush) X(leave)
+  X(announce_nodes) X(committed) X(rung) X(socket_drained) X(tick) X(flush) X(leave)
 
 #define TROUPE_LOCAL(T) CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::T)
 TROUPE_EACH_LOCAL_TYPE(TROUPE_LOCAL)
@@ -90,8 +90,8 @@ using job_actor = caf::typed_actor<
     told<tick>, told<leave>>;
 
 using jobs_actor = caf::typed_actor<told<tell_job>, asked<cancel_job>, asked<await_job>,
-                                    // INTERNAL: a job has nothing to do for now.
-                                    told<passivate>>;
+                                    // INTERNAL: a job has nothing to do for now; wake the granted ones.
+                                    told<passivate>, told<tick>>;
 
 using dispatcher_actor = caf::typed_actor<
     // Jobs that wait for a node or for their time.
@@ -148,6 +148,8 @@ using nodes_actor = door_actor::extend<
     told<send_run>, told<send_stop>, told<send_ack>,
     // A node fell silent: its jobs are rescued when the grace is over.
     told<node_silent>,
+    // Tells a new dispatcher of every node that is here.
+    told<announce_nodes>,
     // INTERNAL: rescue.
     told<tick>>;
 

@@ -131,16 +131,19 @@ void acknowledge(job_pointer self, int64_t epoch, const std::string& node_id, bo
   self->send(s.h->actors.nodes.get(), send_ack{node_id, {s.id, epoch}, stale});
 }
 
+void order_run(job_pointer self, const job& j, bool again) {
+  auto& s = self->state;
+  run_order order{j.id, j.lease_epoch, s.spec.kind, s.spec.params, j.timeout_ms};
+  self->send(s.h->actors.nodes.get(), send_run{j.node_id, j.node_session, std::move(order), again});
+}
+
 /// Everything the world may know only after the commit.
 void perform(job_pointer self, const job& before, const job& next, const step& s, const any_job_input& input) {
   auto* h = self->state.h;
   auto& spec = self->state.spec;
   if (s.vacates) self->send(h->actors.dispatcher.get(), slot_freed{before.node_id, before.id});
   if (s.stop_node) self->send(h->actors.nodes.get(), send_stop{before.node_id, {before.id, before.lease_epoch}});
-  if (next.state == job_state::leased) {
-    run_order order{next.id, next.lease_epoch, spec.kind, spec.params, next.timeout_ms};
-    self->send(h->actors.nodes.get(), send_run{next.node_id, next.node_session, std::move(order)});
-  }
+  if (next.state == job_state::leased) order_run(self, next, false);
   auto waits = next.state == job_state::queued || next.state == job_state::retry_wait;
   if (waits) self->send(h->actors.dispatcher.get(), jobs_waiting{{brief_of(next, spec.needs)}});
   if (!is_granted(before.state) && is_terminal(next.state))
@@ -150,17 +153,19 @@ void perform(job_pointer self, const job& before, const job& next, const step& s
 
 /// A claim that did not come true gives the slot back.
 void undo(job_pointer self, const any_job_input& input) {
-  if (auto* c = std::get_if<claim>(&input))
-    self->send(self->state.h->actors.dispatcher.get(), slot_freed{c->node_id, self->state.id});
+  auto& s = self->state;
+  auto* c = std::get_if<claim>(&input);
+  if (c == nullptr) return;
+  auto came_true = s.loaded && is_granted(s.row.state) && s.row.node_id == c->node_id;
+  if (!came_true) self->send(s.h->actors.dispatcher.get(), slot_freed{c->node_id, s.id});
 }
 
-/// Not committed as thought: give back what a claim took, keep what a node said for when the job was read anew.
+/// Not committed as thought, or nobody knows: what was said waits until the job was read anew.
 void put_back(job_pointer self, const any_job_input& input) {
   auto& s = self->state;
   s.loaded = false;
   for (auto& x : s.cancels) x.taken = false;
-  undo(self, input);
-  if (!std::holds_alternative<claim>(input) && !std::holds_alternative<cancel>(input)) s.stash.push_back(input);
+  if (!std::holds_alternative<cancel>(input)) s.stash.push_back(input);
 }
 
 void settled(job_pointer self) {
@@ -235,6 +240,7 @@ void loaded(job_pointer self, job_view& view) {
   }
   if (s.row.state == job_state::queued || s.row.state == job_state::retry_wait)
     self->send(s.h->actors.dispatcher.get(), jobs_waiting{{brief_of(s.row, s.spec.needs)}});
+  if (s.row.state == job_state::leased) order_run(self, s.row, true);  // who claimed it may have crashed before
   arm(self);
   auto inputs = std::move(s.stash);
   s.stash.clear();
@@ -247,14 +253,10 @@ void not_loaded(job_pointer self, const caf::error& why) {
   auto& s = self->state;
   s.reading = false;
   auto unknown = to_failure(why).code == errc::not_found;
-  std::deque<any_job_input> kept;
-  for (auto& input : s.stash) {
+  for (auto& input : unknown ? std::exchange(s.stash, {}) : std::deque<any_job_input>{}) {
     undo(self, input);
-    auto* f = std::get_if<finish>(&input);
-    if (unknown && f != nullptr) acknowledge(self, f->epoch, f->node_id, true);
-    if (!unknown && !std::holds_alternative<claim>(input)) kept.push_back(std::move(input));
+    if (auto* f = std::get_if<finish>(&input)) acknowledge(self, f->epoch, f->node_id, true);
   }
-  s.stash = std::move(kept);
   for (auto& x : s.cancels) x.promise.deliver(why);
   for (auto& [ask, promise] : s.waiters) promise.deliver(why);
   s.cancels.clear();

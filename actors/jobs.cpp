@@ -20,6 +20,14 @@ const job_actor& activate(jobs_pointer self, const std::string& id) {
   return self->state.live.get(self, id, [self](const std::string& x) { return spawn_job(*self->state.h, x); });
 }
 
+/// Nobody waits for it, and no node has it any more.
+void bury(jobs_pointer self, const job& before, const step& s) {
+  auto& actors = self->state.h->actors;
+  self->send(actors.dispatcher.get(), job_withdrawn{before.id});
+  if (s.vacates) self->send(actors.dispatcher.get(), slot_freed{before.node_id, before.id});
+  if (s.stop_node) self->send(actors.nodes.get(), send_stop{before.node_id, {before.id, before.lease_epoch}});
+}
+
 /// A job whose actor crashes again and again ends as a dead letter, without its actor.
 void quarantine(jobs_pointer self, const std::string& id) {
   auto* h = self->state.h;
@@ -30,7 +38,7 @@ void quarantine(jobs_pointer self, const std::string& id) {
             auto s = advance(view.row, job_input::quarantine{"its actor crashed again and again"}, h->now_ms());
             if (s.why != errc::ok) return;
             self->request(h->actors.ledger.get(), store_limit, commit_changes{{change_of(view.row, s, {}, h->now_ms())}})
-                .then([](const commit_results&) {},
+                .then([=, row = view.row](const commit_results&) { bury(self, row, s); },
                       [](const caf::error& e) { log::error("quarantine failed", {{"why", caf::to_string(e)}}); });
           },
           [](const caf::error& e) { log::error("quarantine failed", {{"why", caf::to_string(e)}}); });
@@ -46,8 +54,20 @@ void on_down(jobs_pointer self, const caf::down_msg& down) {
   }
 }
 
+/// A granted job has timers and promises to keep: after a start nobody else would think of it.
+void wake_granted(jobs_pointer self) {
+  list_live_jobs ask{{job_state::leased, job_state::running, job_state::cancelling}, {}, 1'000'000};
+  self->request(self->state.h->actors.reader(), store_limit, std::move(ask))
+      .then(
+          [self](const brief_page& page) {
+            for (auto& j : page.jobs) activate(self, j.id);
+          },
+          [self](const caf::error&) { self->delayed_send(self, std::chrono::seconds{1}, tick{}); });
+}
+
 jobs_actor::behavior_type jobs(jobs_pointer self, house* h) {
   self->state.h = h;
+  wake_granted(self);
   self->set_down_handler([self](const caf::down_msg& down) { on_down(self, down); });
   return {
       [self](tell_job& x) {
@@ -63,6 +83,7 @@ jobs_actor::behavior_type jobs(jobs_pointer self, house* h) {
         return self->delegate(to, std::move(x));
       },
       [self](const passivate& x) { self->state.live.let_go(self, x.id); },
+      [self](tick) { wake_granted(self); },
   };
 }
 

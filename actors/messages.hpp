@@ -189,12 +189,15 @@ struct node_joined {
   std::vector<job_brief> busy;
 };
 struct node_left { std::string node_id; };
+/// dispatcher -> nodes: I am new; tell me of every node that is here.
+struct announce_nodes {};
 
 // --- nodes, gateway side ----------------------------------------------------------------------
 struct send_run {
   std::string node_id;
   int64_t session = 0;
   run_order order;
+  bool again = false;  // may have been sent before: a node that is away decides when it is back
 };
 struct send_stop {
   std::string node_id;

@@ -41,13 +41,15 @@ void flush_soon(node_pointer self) {
 void send_gathered(node_pointer self) {
   auto& s = self->state;
   s.flush_sent = false;
+  if (!s.stops.leases.empty()) self->send(s.agent, std::exchange(s.stops, {}));  // first: they make room
   if (!s.runs.orders.empty()) self->send(s.agent, std::exchange(s.runs, {}));
-  if (!s.stops.leases.empty()) self->send(s.agent, std::exchange(s.stops, {}));
   if (!s.acks.stored.empty() || !s.acks.stale.empty()) self->send(s.agent, std::exchange(s.acks, {}));
 }
 
 void on_run(node_pointer self, send_run& x) {
   auto& s = self->state;
+  auto known = s.leases.find(x.order.job_id);
+  if (x.again && known != s.leases.end() && known->second.epoch == x.order.epoch) return;
   if (x.session != s.session)  // granted to an earlier session: never told to anyone
     return self->send(s.h->actors.jobs.get(), tell_job{x.order.job_id, job_input::lost{x.order.epoch}});
   s.leases[x.order.job_id] = {x.order.epoch, s.h->steady()};

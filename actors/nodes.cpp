@@ -12,6 +12,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr int64_t rescue_again_ms = 5'000;  // until none of its jobs is granted to it any more
+
 using welcome_promise = caf::typed_response_promise<node_welcome, node_port>;
 
 struct joined_node {
@@ -28,6 +30,7 @@ struct nodes_state {
   house* h = nullptr;
   std::unordered_map<std::string, joined_node> here;
   std::unordered_map<std::string, int64_t> awaited;  // node -> when its jobs are lost, on the monotonic clock
+  bool knows_awaited = false;                        // the nodes of before the start were read
 };
 
 using nodes_pointer = nodes_actor::stateful_pointer<nodes_state>;
@@ -107,6 +110,8 @@ void welcome(nodes_pointer self, const node_row& row, const join_node& ask, int6
   s.awaited.erase(row.id);
   s.here[row.id] = {handle, session, ask.instance, ask, row.user_id};
   for (auto& x : r.lost) lose(self, x.job_id, x.epoch);
+  for (auto& j : r.busy)
+    if (j.state == job_state::cancelling) self->send(handle, send_stop{row.id, {j.id, j.lease_epoch}});
   log::info("node joined", {{"node_id", row.id},
                             {"name", row.name},
                             {"session", std::to_string(session)},
@@ -131,6 +136,8 @@ void enter(nodes_pointer self, const node_key_row& key, const join_node& ask, co
     self->unlink_from(old->second.handle.address());
     self->send_exit(old->second.handle, caf::exit_reason::user_shutdown);
     self->state.here.erase(old);
+    self->state.awaited[row.id] = h->steady() + limits::lease_ttl_ms;
+    self->send(h->actors.dispatcher.get(), node_left{row.id});
   }
   change c;
   c.node = row;
@@ -181,6 +188,7 @@ void rescue(nodes_pointer self, const std::string& node_id) {
               lose(self, j.id, j.lease_epoch);
               ++count;
             }
+            if (count > 0) self->state.awaited.emplace(node_id, self->state.h->steady() + rescue_again_ms);
             if (count > 0) log::warn("rescuing jobs of a lost node", {{"node_id", node_id}, {"jobs", std::to_string(count)}});
           },
           [=](const caf::error&) { self->state.awaited.emplace(node_id, self->state.h->steady() + 1'000); });
@@ -205,6 +213,19 @@ void on_exit(nodes_pointer self, const caf::exit_msg& x) {
     self->quit(x.reason);
 }
 
+/// After a start every node with granted jobs gets a fresh lease time to come back in.
+void await_old_nodes(nodes_pointer self) {
+  self->request(self->state.h->actors.reader(), store_limit, granted_jobs())
+      .then(
+          [self](const brief_page& page) {
+            auto& s = self->state;
+            s.knows_awaited = true;
+            for (auto& j : page.jobs)
+              if (!s.here.contains(j.node_id)) s.awaited.emplace(j.node_id, s.h->steady() + limits::lease_ttl_ms);
+          },
+          [](const caf::error&) {});  // the database is away: again at the next tick
+}
+
 void on_tick(nodes_pointer self) {
   auto& s = self->state;
   auto now = s.h->steady();
@@ -215,19 +236,33 @@ void on_tick(nodes_pointer self) {
     s.awaited.erase(id);
     rescue(self, id);
   }
+  if (!s.knows_awaited) await_old_nodes(self);
   self->delayed_send(self, 500ms, tick{});
 }
 
-/// After a start every node with granted jobs gets a fresh lease time to come back in.
-void await_old_nodes(nodes_pointer self) {
+/// For a new dispatcher, which knows no node.
+void announce(nodes_pointer self) {
   self->request(self->state.h->actors.reader(), store_limit, granted_jobs())
       .then(
           [self](const brief_page& page) {
             auto& s = self->state;
-            for (auto& j : page.jobs)
-              if (!s.here.contains(j.node_id)) s.awaited.emplace(j.node_id, s.h->steady() + limits::lease_ttl_ms);
+            for (auto& [id, n] : s.here) {
+              std::vector<job_brief> busy;
+              for (auto& j : page.jobs)
+                if (j.node_id == id) busy.push_back(j);
+              node_offer offer{id,        n.user_id,    n.offer.region, n.session,      n.offer.slots,
+                               n.offer.rate, n.offer.gpus, n.offer.labels, n.offer.models};
+              self->send(s.h->actors.dispatcher.get(), node_joined{std::move(offer), std::move(busy)});
+            }
           },
-          [self](const caf::error& why) { self->quit(why); });  // without it jobs could be forgotten: start again
+          [self](const caf::error&) { self->delayed_send(self, 500ms, announce_nodes{}); });
+}
+
+/// A fresh order for a node that is away is lost at once; one that is only repeated waits for the node or its rescue.
+void not_here(nodes_pointer self, const send_run& x) {
+  auto& s = self->state;
+  if (x.again && (!s.knows_awaited || s.awaited.contains(x.node_id))) return;
+  lose(self, x.order.job_id, x.order.epoch);
 }
 
 template <class M>
@@ -246,12 +281,12 @@ nodes_actor::behavior_type nodes(nodes_pointer self, house* h) {
   return {
       [self](const join_node& ask, const agent_port& agent) { return join(self, ask, agent); },
       [self](send_run& x) {
-        auto lease = lease_ref{x.order.job_id, x.order.epoch};
-        if (!pass_on(self, x)) lose(self, lease.job_id, lease.epoch);
+        if (!pass_on(self, x)) not_here(self, x);
       },
       [self](send_stop& x) { pass_on(self, x); },
       [self](send_ack& x) { pass_on(self, x); },
       [self](const node_silent& x) { on_silent(self, x); },
+      [self](announce_nodes) { announce(self); },
       [self](tick) { on_tick(self); },
   };
 }

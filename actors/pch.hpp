@@ -1,4 +1,4 @@
-// Precompiled once for the room: CAF is what its files spend their build time on.
+// Precompiled once for the room: CAF and the interfaces are what its files spend their build time on.
 #pragma once
 
-#include <caf/all.hpp>
+#include "actors/house.hpp"

@@ -1,5 +1,6 @@
 // Precompiled once for the room.
 #pragma once
 
-#include <caf/all.hpp>
 #include <nlohmann/json.hpp>
+
+#include "actors/house.hpp"

@@ -16,9 +16,11 @@ namespace troupe {
 
 /// What the edge needs besides the actors.
 struct edge {
+  edge(house& x, std::string secret, int64_t now_ms) : h(x), jwt_secret(std::move(secret)), started_ms(now_ms) {}
+
   house& h;
   std::string jwt_secret;
-  int64_t started_ms = 0;
+  int64_t started_ms = 0;  // of the monotonic clock
 };
 
 /// One request on its way through a route. Shared by the callbacks that carry it on; `done` is called exactly once.
