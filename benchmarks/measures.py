@@ -1,0 +1,189 @@
+# The measurements, each on a running world; every one answers with plain numbers.
+import json
+import select
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+from websocket import WebSocket
+from world import PATIENCE_S, wait_until, wrk
+
+NOOP = {"type": "noop", "name": "bench", "params": {}}
+CONNECTIONS = 64
+BATCH = 1000
+
+
+def write(path, text):
+    path.write_text(text)
+    return path
+
+
+def nginx_returns(nginx, folder, seconds):
+    paths = write(folder / "nginx.paths", "/\n")
+    return wrk("get.lua", nginx.port, "/", CONNECTIONS, seconds, BENCH_PATHS=paths)["per_second"]
+
+
+def gets(gateway, seconds):
+    """Over a thousand jobs in turn, so that no single row is favoured."""
+    jobs = gateway.ask("POST", "/api/v1/jobs/batch", {"jobs": [NOOP] * BATCH})["jobs"]
+    paths = write(gateway.folder / "get.paths", "".join(f"/api/v1/jobs/{j['id']}\n" for j in jobs))
+    return wrk("get.lua", gateway.port, "/", CONNECTIONS, seconds, gateway.key, BENCH_PATHS=paths)["per_second"]
+
+
+def posts(gateway, seconds):
+    body = write(gateway.folder / "post.json", json.dumps(NOOP))
+    got = wrk("post.lua", gateway.port, "/api/v1/jobs", CONNECTIONS, seconds, gateway.key, BENCH_BODY=body)
+    return got["per_second"], got["p99_ms"]
+
+
+def batches(gateway, seconds):
+    body = write(gateway.folder / "batch.json", json.dumps({"jobs": [NOOP] * BATCH}))
+    answer = gateway.ask("POST", "/api/v1/jobs/batch", body.read_text())  # wrk looks at the status only
+    if any("error" in j for j in answer["jobs"]):
+        raise RuntimeError("a job of a batch was refused: " + json.dumps(answer["jobs"][0]))
+    return wrk("post.lua", gateway.port, "/api/v1/jobs/batch", 4, seconds, gateway.key,
+               BENCH_BODY=body)["per_second"] * BATCH
+
+
+def listed(gateway, status, connection):
+    return gateway.ask("GET", f"/api/v1/jobs?status={status}&limit=1", connection=connection)["jobs"]
+
+
+def submit_many(gateway, bodies, errors):
+    connection = gateway.connect()
+    try:
+        while bodies:
+            answer = gateway.ask("POST", "/api/v1/jobs/batch", bodies.pop(), connection)
+            errors += [j for j in answer["jobs"] if "error" in j]
+    except Exception as e:  # handed to the thread that waits
+        errors.append(str(e))
+    finally:
+        connection.close()
+
+
+def whole_lives(gateway, jobs, batch=250):
+    """Jobs per second from the first request to the end of the last job, asked for over REST."""
+    text = json.dumps({"jobs": [NOOP] * batch})
+    bodies, errors = [text] * (jobs // batch), []
+    connection = gateway.connect()
+    before = completed(gateway, connection)
+    threads = [threading.Thread(target=submit_many, args=(gateway, bodies, errors)) for _ in range(2)]
+    started = time.monotonic()
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    if errors:
+        raise RuntimeError(f"{len(errors)} submissions failed, such as {errors[0]}")
+
+    def over():
+        return not listed(gateway, "queued", connection) and not listed(gateway, "processing", connection)
+
+    wait_until("the end of the jobs", over, seconds=120, pause_s=0.05)
+    taken = time.monotonic() - started
+    done = completed(gateway, connection) - before
+    connection.close()
+    if done != jobs // batch * batch:
+        raise RuntimeError(f"{done} of {jobs} jobs completed")
+    return done / taken
+
+
+def completed(gateway, connection):
+    """Counted page by page, outside the measured time."""
+    count, before = 0, ""
+    while True:
+        page = gateway.ask("GET", "/api/v1/jobs?status=completed&limit=1000" + before, connection=connection)
+        count += len(page["jobs"])
+        if page["next"] is None:
+            return count
+        before = "&before=" + page["next"]
+
+
+class Prober:
+    """One job at a time on an idle node; its answer and its stream are awaited side by side."""
+
+    def __init__(self, gateway):
+        self.rest = socket.create_connection(("127.0.0.1", gateway.port), PATIENCE_S)
+        self.rest.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.stream = WebSocket("127.0.0.1", gateway.port, "/v1/stream", gateway.key)
+        body = json.dumps(NOOP)
+        self.request = (f"POST /api/v1/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {gateway.key}\r\n"
+                        f"Content-Length: {len(body)}\r\n\r\n{body}").encode()
+
+    def close(self):
+        self.rest.close()
+        self.stream.close()
+
+    def _answered(self):
+        answer = self.rest.recv(65536)
+        if not answer.startswith(b"HTTP/1.1 202"):
+            raise RuntimeError("a job was refused: " + answer.decode(errors="replace"))
+
+    def run(self):
+        """Milliseconds from the acknowledged commit to the news of the start; both as a client sees them."""
+        accepted = begun = ended = None
+        self.rest.sendall(self.request)
+        while accepted is None or ended is None:
+            ready, _, _ = select.select([self.rest, self.stream.socket], [], [], PATIENCE_S)
+            now = time.monotonic()
+            if not ready:
+                raise RuntimeError("a job on an idle node did not end")
+            if self.rest in ready:
+                self._answered()
+                accepted = now
+            if self.stream.socket in ready:
+                for frame in self.stream.receive():
+                    begun = now if frame["type"] == "started" else begun
+                    ended = now if frame.get("terminal") else ended
+        return max(0.0, begun - accepted) * 1000
+
+
+def starts(gateway, jobs):
+    prober = Prober(gateway)
+    try:
+        for _ in range(10):
+            prober.run()  # warm-up
+        times = sorted(prober.run() for _ in range(jobs))
+    finally:
+        prober.close()
+    return times[len(times) // 2], times[len(times) * 99 // 100]
+
+
+def build_fanout(folder):
+    source = Path(__file__).resolve().parent / "fanout.cpp"
+    program = folder / "fanout.program"
+    if not program.exists():
+        subprocess.run(["c++", "-std=c++20", "-O2", str(source), "-o", str(program)], check=True,
+                       stdin=subprocess.DEVNULL)
+    return program
+
+
+def fan_out(gateway, program, sockets, events):
+    """Messages per second to many sockets of one user, and KiB of the server's memory for each open one."""
+    before = gateway.process.rss_kib()
+    child = subprocess.Popen([str(program), str(gateway.port), gateway.key, str(sockets), str(events)],
+                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    connection = gateway.connect()
+    try:
+        expect(child, "ready")
+        each = (gateway.process.rss_kib() - before) / sockets
+        started = time.monotonic()
+        for _ in range(events):
+            gateway.ask("POST", "/api/v1/jobs", NOOP, connection)
+        frames = int(expect(child, "done").split()[1])
+        return frames / (time.monotonic() - started), each
+    finally:
+        connection.close()
+        child.kill()
+        child.wait()
+
+
+def expect(child, word):
+    ready, _, _ = select.select([child.stdout], [], [], 90)
+    line = child.stdout.readline() if ready else ""
+    if not line.startswith(word):
+        child.kill()
+        raise RuntimeError(f"the crowd of sockets did not say {word}: {line}{child.stderr.read()}")
+    return line

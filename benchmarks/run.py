@@ -1,0 +1,234 @@
+#!/usr/bin/env python3
+# Prints one line for every speed goal of the design that can be measured today, each beside nginx in the same run.
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import statistics
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import measures
+from world import HERE, ROOT, Gateway, Nginx, fresh_folder, start_node, syncs_per_second
+
+MORE, LESS = 1, -1
+FIGURES = {}
+
+
+@dataclass
+class Figure:
+    key: str
+    what: str
+    unit: str
+    better: int = MORE
+    goals: tuple = ()      # the first one decides pass or short
+    relative: bool = False  # the goals are ratios to nginx
+    values: list = field(default_factory=list)
+
+
+def figure(*words, **options):
+    FIGURES[words[0]] = Figure(*words, **options)
+
+
+figure("nginx", "nginx `return 200` (reference)", "req/s")
+figure("get", "GET /api/v1/jobs/{id}, authenticated", "req/s", goals=(0.35, 0.5), relative=True)
+figure("post", "POST /api/v1/jobs, 64 connections", "jobs/s", goals=(6000,))
+figure("post_p99", "  its latency p99", "ms", LESS, goals=(30,))
+figure("batch", "POST /api/v1/jobs/batch, 1000 each", "jobs/s", goals=(25000,))
+figure("life", "whole life, REST to a node process", "jobs/s", goals=(3000, 8000))
+figure("start_p50", "commit -> start, idle node, p50", "ms", LESS, goals=(2,))
+figure("start_p99", "commit -> start, idle node, p99", "ms", LESS, goals=(10,))
+figure("fanout", "WebSocket fan-out, {sockets} sockets", "msg/s", goals=(50000,))
+figure("memory", "memory of the idle server", "MiB", LESS, goals=(24,))
+figure("memory_stream", "memory of an open stream", "KiB", LESS, goals=(16,))
+
+NOT_MEASURED = (
+    ("chat completion beside nginx proxy_pass", "there is no pass-through route yet"),
+    ("added time to first token, inter-chunk", "there are no token streams yet"),
+    ("memory of an idle job actor", "idle jobs are rows, no actors"),
+    ("10 M finished jobs keep costs flat", "takes longer than a bench may"),
+)
+
+
+def options():
+    p = argparse.ArgumentParser(prog="./dev bench", description="Measures the speed goals beside nginx, money on.")
+    p.add_argument("--quick", action="store_true", help="shorter rounds: rough figures within 90 seconds")
+    p.add_argument("--rounds", type=int, default=3, help="how often everything is measured (default 3)")
+    p.add_argument("--only", default="", help="comma-separated: " + ", ".join(STEPS))
+    p.add_argument("--troupe", type=Path, default=ROOT / "build" / "troupe", help="the program (default build/troupe)")
+    o = p.parse_args()
+    o.only = [x for x in o.only.split(",") if x]
+    if o.rounds < 1 or set(o.only) - set(STEPS):
+        p.error("--rounds from 1; --only takes " + ", ".join(STEPS))
+    if not o.troupe.exists():
+        p.error(f"{o.troupe} does not exist: run ./dev build first")
+    o.seconds = 1 if o.quick else 3
+    o.jobs = 4000 if o.quick else 20000
+    o.starts = 100 if o.quick else 300
+    o.sockets = 1000 if o.quick else 5000
+    o.events = 20
+    return o
+
+
+def note(key, value):
+    FIGURES[key].values.append(value)
+
+
+@contextlib.contextmanager
+def gateway(o, folder, name, slots, books):
+    """A fresh server; afterwards its books must be right, or the whole bench has failed."""
+    here = folder / name
+    here.mkdir()
+    g = Gateway(o.troupe, here, slots)
+    try:
+        g.deposit()
+        yield g
+        books.append(g.stop_and_verify())
+    finally:
+        g.process.stop()
+        shutil.rmtree(here, ignore_errors=True)
+
+
+def idle(o, folder, books):
+    with gateway(o, folder, "idle", None, books) as g:
+        note("memory", g.process.rss_kib() / 1024)
+
+
+def queue(o, folder, books):
+    """Requests that only need the front and the books: no node, nothing runs."""
+    with gateway(o, folder, "queue", 0, books) as g:
+        note("get", measures.gets(g, o.seconds))
+        rate, p99 = measures.posts(g, o.seconds)
+        note("post", rate)
+        note("post_p99", p99)
+        note("batch", measures.batches(g, o.seconds))
+
+
+def life(o, folder, books):
+    with gateway(o, folder, "life", 0, books) as g:
+        node = start_node(g, 256)
+        try:
+            p50, p99 = measures.starts(g, o.starts)
+            note("start_p50", p50)
+            note("start_p99", p99)
+            note("life", measures.whole_lives(g, o.jobs))
+        finally:
+            node.stop()
+
+
+def fanout(o, folder, books):
+    program = measures.build_fanout(folder)  # once
+    with gateway(o, folder, "fanout", 0, books) as g:
+        rate, each = measures.fan_out(g, program, o.sockets, o.events)
+        note("fanout", rate)
+        note("memory_stream", each)
+
+
+STEPS = {"idle": idle, "queue": queue, "life": life, "fanout": fanout}
+
+
+def round_of(o, folder, nginx, number):
+    """nginx first in each round, so that a machine that slows down slows both."""
+    note("nginx", measures.nginx_returns(nginx, folder, o.seconds))
+    books, failed = [], []
+    for name, step in STEPS.items():
+        if o.only and name not in o.only:
+            continue
+        say(f"round {number}: {name}")
+        try:
+            step(o, folder, books)
+        except (RuntimeError, OSError, KeyError) as e:
+            failed.append(f"round {number}, {name}: {e}")
+    return books, failed
+
+
+def say(text):
+    print("bench: " + text, file=sys.stderr, flush=True)
+
+
+def number(x):
+    return f"{x:,.0f}" if x >= 1000 else f"{x:.1f}" if x >= 10 else f"{x:.2f}"
+
+
+def judge(f, nginx):
+    """(what the goals are compared with, in words: pass, short, and how far along the goals)."""
+    value = statistics.median(f.values)
+    measured = statistics.median(v / n for v, n in zip(f.values, nginx)) if f.relative else value
+    reached = [g for g in f.goals if (measured - g) * f.better >= 0]
+    if not f.goals:
+        return value, ""
+    if len(reached) == len(f.goals):
+        return value, "pass"
+    return value, f"pass (then {f.goals[1]:g})" if reached else "short"
+
+
+def goal_text(f):
+    if not f.goals:
+        return "-"
+    text = (">= " if f.better == MORE else "<= ") + f"{f.goals[0]:,g}"
+    return text + (" x nginx" if f.relative else "")
+
+
+def rows(o, nginx):
+    for f in FIGURES.values():
+        if not f.values:
+            continue
+        value, verdict = judge(f, nginx)
+        comparable = f.unit.endswith("/s")
+        ratio = statistics.median(v / n for v, n in zip(f.values, nginx)) if comparable else None
+        yield {"key": f.key, "what": f.what.replace("{sockets}", str(o.sockets)), "figure": value, "unit": f.unit,
+               "ratio_to_nginx": ratio, "min": min(f.values), "max": max(f.values), "rounds": f.values,
+               "goals": list(f.goals), "goal_is_ratio": f.relative, "goal": goal_text(f), "verdict": verdict}
+
+
+def print_table(table):
+    print(f"{'what':38} {'figure':>16} {'x nginx':>8}  {'goal':16} {'min..max':>19}  verdict")
+    for r in table:
+        ratio = f"{r['ratio_to_nginx']:.3f}" if r["ratio_to_nginx"] is not None else "-"
+        spread = f"{number(r['min'])}..{number(r['max'])}"
+        print(f"{r['what']:38} {number(r['figure']) + ' ' + r['unit']:>16} {ratio:>8}  {r['goal']:16} {spread:>19}  "
+              f"{r['verdict']}")
+    for what, why in NOT_MEASURED:
+        print(f"not measured: {what}: {why}")
+
+
+def main():
+    o = options()
+    began, load = time.monotonic(), os.getloadavg()[0]
+    folder = fresh_folder()
+    books, failed = [], []
+    try:
+        syncs = syncs_per_second(folder)
+        nginx = Nginx(folder)
+        try:
+            for i in range(1, o.rounds + 1):
+                got, bad = round_of(o, folder, nginx, i)
+                books += got
+                failed += bad
+        finally:
+            nginx.process.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    table = list(rows(o, FIGURES["nginx"].values))
+    about = {"at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "cores": os.cpu_count(), "load_before": load,
+             "disk_syncs_per_second": syncs, "rounds": o.rounds, "quick": o.quick, "seconds": time.monotonic() - began}
+    print(f"{o.rounds} rounds, {about['cores']} cores shared with wrk, load before {load:.1f}, the disk syncs "
+          f"{number(syncs)} times/s, {about['seconds']:.0f} s in all; figures are medians")
+    print_table(table)
+    print(f"books: {len(books)} databases verified, the last with {books[-1]}" if books else "books: none verified")
+    for text in failed:
+        print("FAILED: " + text)
+    out = HERE / "results" / "latest.json"
+    out.write_text(json.dumps({**about, "figures": table, "books": books, "failed": failed}, indent=2) + "\n")
+    print(f"written to {out.relative_to(ROOT)}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
