@@ -39,10 +39,11 @@ class entities {
  public:
   entities() = default;
   entities(const entities&) = delete;
-  /// With the supervisor end its entities: timers would keep them alive.
+  /// Their supervisor ends, and with it all of them, those let go included: a timer would keep an idle one alive.
   ~entities() {
     for (auto& [address, id] : ids_) caf::anon_send_exit(address, caf::exit_reason::user_shutdown);
   }
+
   template <class Self, class Spawn>
   const Handle& get(Self* self, const std::string& id, Spawn spawn) {
     auto found = live_.find(id);

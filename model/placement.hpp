@@ -58,6 +58,11 @@ class placement {
   std::vector<placed> match(size_t most);
 
   bool knows(const std::string& job_id) const { return waiting_.contains(job_id) || placed_.contains(job_id); }
+  /// Where a placed job is booked; empty when it is not.
+  std::string node_of(const std::string& job_id) const {
+    auto found = placed_.find(job_id);
+    return found == placed_.end() ? std::string{} : found->second;
+  }
   size_t waiting() const { return waiting_.size(); }
   int32_t free_slots() const;
 
