@@ -108,6 +108,7 @@ TEST_CASE("every other edit that touches money is a breach") {
       {"DELETE FROM journal WHERE seq=4", "it follows row 3"},
       {"DELETE FROM journal WHERE seq=(SELECT max(seq) FROM journal)", ": held "},
       {"UPDATE accounts SET owner='bob' WHERE owner='ann'", "hash"},
+      {"UPDATE accounts SET owner='bob' WHERE kind=70", "hash"},
       {"UPDATE accounts SET held=balance+1 WHERE owner='ann'", "overdrawn"},
       {"UPDATE accounts SET asset=1 WHERE owner='ann'", "another asset"},
       {"UPDATE accounts SET entries=entries+1 WHERE owner='ann'", "count of journal rows"},
