@@ -1,4 +1,8 @@
 // The SQLite engine: one file in the data folder, one writer, any number of readers.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <filesystem>
 #include <system_error>
 
@@ -54,6 +58,14 @@ void make_folder(const fs::path& folder) {
   if (bad) throw store_unavailable{folder.string() + ": " + bad.message()};
 }
 
+/// Password hashes are in it. An existing file is left alone: closing it here would drop SQLite's locks on it.
+void make_private(const fs::path& file) {
+  if (fs::exists(file)) return;
+  auto made = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (made < 0) throw store_unavailable{file.string() + ": " + std::generic_category().message(errno)};
+  ::close(made);
+}
+
 void sqlite_store::prepare(bool must_exist) {
   if (!must_exist) make_folder(file_.parent_path());
   auto have = version();
@@ -64,6 +76,7 @@ void sqlite_store::prepare(bool must_exist) {
   if (have == newest) return;
   if (must_exist) throw store_unavailable{about + " is of an older troupe; start the server once to bring it up"};
   data_lock lock{lock_file_};
+  make_private(file_);
   sqlite::connection db{file_, sqlite::access::create};
   db.exec("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;");
   sqlite::migrate(db);

@@ -61,6 +61,16 @@ TEST_CASE("a store that must exist is not made") {
   CHECK_NOTHROW(engine.open(true));
 }
 
+TEST_CASE("the file is for its owner only") {
+  desk<sqlite_engine> d;
+  d.must(grant("t1", wallet_of("ann"), one));
+  using std::filesystem::perms;
+  for (const auto* part : {"", "-wal"}) {
+    auto mode = std::filesystem::status(d.engine.file().string() + part).permissions();
+    CHECK((mode & perms::all) == (perms::owner_read | perms::owner_write));
+  }
+}
+
 TEST_CASE("a file that is no database is unavailable, not a crash") {
   sqlite_engine engine;
   write_file(engine.file(), std::string(8192, 'x'));
