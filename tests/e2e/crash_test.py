@@ -167,8 +167,8 @@ class an_orderly_stop_amid_work(House):
 
     def test_leaves_jobs_that_the_next_server_ends_and_pays_once(self):
         stream = Stream(self.server.dev["base_url"], self.user.key)
-        jobs = [self.user.submit(script("echo 'TROUPE {\"progress\":0.5}'; sleep 1; echo end")), self.user.submit(noop(800)),
-                *(self.user.submit(noop(10)) for _ in range(20))]
+        slow = script("echo 'TROUPE {\"progress\":0.5}'; sleep 1; echo end")
+        jobs = [self.user.submit(slow), self.user.submit(noop(800)), *(self.user.submit(noop(10)) for _ in range(20))]
         stream.wait_for(jobs[0], "progress")
         self.assertEqual(self.server.terminate(10), 0)
         stream.wait_closed()

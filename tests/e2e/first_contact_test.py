@@ -51,8 +51,8 @@ class a_fresh_server(House):
             self.assertEqual(login.status, 200, login)
             token = Client(dev["base_url"], login.json()["access_token"])
             self.assertEqual(token.get("/api/v1/auth/profile").json()["email"], email)
-        node = self.launch(Process("node", "--join", dev["cluster_address"], "--node-key", dev["node_key"], "--name", "n",
-                                   "--slots", "1", "--data-dir", os.path.join(self.folder, "n")))
+        node = self.launch(Process("node", "--join", dev["cluster_address"], "--node-key", dev["node_key"],
+                                   "--name", "n", "--slots", "1", "--data-dir", os.path.join(self.folder, "n")))
         node.wait_log("joined")
         self.assertEqual(node.terminate(), 0)
         for name in ("jwt.secret", "local-node.key"):
@@ -81,7 +81,8 @@ class a_fresh_server(House):
         server = self.serve("stop").wait_ready()
         user = Client(server.dev["base_url"], server.dev["api_key"])
         streams = [Stream(server.dev["base_url"], user.key, "?after=0") for _ in range(3)]
-        job = user.submit(script(f"echo $$ > {self.folder}/pid; echo 'TROUPE {{\"progress\":0.1}}'; sleep 300", seconds=600))
+        content = f"echo $$ > {self.folder}/pid; echo 'TROUPE {{\"progress\":0.1}}'; sleep 300"
+        job = user.submit(script(content, seconds=600))
         streams[0].wait_for(job, "progress")
         self.assertEqual(server.terminate(5), 0)
         self.assertEqual([x.wait_closed(2) for x in streams], [1001] * 3)
@@ -109,8 +110,8 @@ class what_is_wrong_is_said_in_one_line(House):
             self.assertIn(word, errors[0])
 
     def serve(self, *args, port=None, folder="other"):
-        return ("serve", "--data-dir", os.path.join(self.folder, folder), "--listen", f"127.0.0.1:{port or free_port()}",
-                "--log-format", "json", *args)
+        return ("serve", "--data-dir", os.path.join(self.folder, folder), "--log-format", "json",
+                "--listen", f"127.0.0.1:{port or free_port()}", *args)
 
     def test_a_port_in_use(self):
         with socket.socket() as taken:
@@ -148,7 +149,8 @@ class what_is_wrong_is_said_in_one_line(House):
         with open(path, "w") as file:
             file.write("not a folder")
         self.refused(1, *self.serve(folder="a-file"), says=["a-file"])
-        self.refused(1, "ledger", "verify", "--data-dir", os.path.join(self.folder, "nothing-here"), says=["nothing-here"])
+        nowhere = os.path.join(self.folder, "nothing-here")
+        self.refused(1, "ledger", "verify", "--data-dir", nowhere, says=["nothing-here"])
 
     def test_a_database_that_is_none(self):
         folder = os.path.join(self.folder, "broken")
