@@ -142,7 +142,7 @@ void enter(nodes_pointer self, const node_key_row& key, const join_node& ask, co
   change c;
   c.node = row;
   auto refuse = [promise](const caf::error& why) mutable { promise.deliver(why); };
-  self->request(h->actors.ledger.get(), store_limit, commit_changes{{std::move(c)}})
+  self->request(h->actors.ledger.get(), ledger_limit, commit_changes{{std::move(c)}})
       .then(
           [=](const commit_results& done) mutable {
             auto& result = done.results.at(0);
@@ -161,10 +161,10 @@ void enter(nodes_pointer self, const node_key_row& key, const join_node& ask, co
 }
 
 caf::result<node_welcome, node_port> join(nodes_pointer self, const join_node& ask, const agent_port& agent) {
-  auto promise = self->make_response_promise<node_welcome, node_port>();
   auto bad = ask.name.empty() || ask.name.size() > 256 || ask.slots < 1 || ask.slots > 100'000 || ask.rate < 0 ||
              ask.gpus.size() > 1024 || ask.labels.size() > 256 || ask.models.size() > 1024;
   if (bad || !agent) return to_error({errc::invalid, "malformed join", {}, {}});
+  auto promise = self->make_response_promise<node_welcome, node_port>();  // from here on only it can answer
   self->request(self->state.h->actors.reader(), store_limit, find_node_key{sha256_hex(ask.node_key)})
       .then([=](const node_key_row& key) { enter(self, key, ask, agent, promise); },
             [=](const caf::error& why) mutable {

@@ -1,0 +1,285 @@
+// Nodes that vanish, come back, lie about who they are: their jobs end all the same, each paid once.
+#include "tests/support/fake_agent.hpp"
+
+using namespace troupe;
+
+namespace {
+
+run_report ran(int64_t ms) { return fake_agent::done(run_outcome::succeeded, ms); }
+
+}  // namespace
+
+TEST_CASE("the jobs of a lost node go to the other node") {
+  house_world w;
+  fake_agent a{w, "a"}, b{w, "b"};
+  REQUIRE(a.join());
+  auto running = w.submit();
+  auto lease = a.start(running);
+  REQUIRE(b.join());
+  a.hang_up();
+  REQUIRE(w.pass_until([&] { return b.has_order(running); }, 6'000));
+  CHECK(b.order(running).epoch > lease.epoch);
+  b.finish(b.start(running), ran(100));
+  CHECK(w.state(running) == job_state::succeeded);
+  CHECK(w.row(running).attempts == 2);
+  w.books_are_right();
+}
+
+TEST_CASE("a job that was only leased is not charged an attempt for its lost node") {
+  house_world w;
+  fake_agent a{w, "a"}, b{w, "b"};
+  REQUIRE(a.join());
+  auto id = w.submit();
+  REQUIRE(b.join());
+  a.hang_up();
+  REQUIRE(w.pass_until([&] { return b.has_order(id); }, 6'000));
+  b.finish(b.start(id), ran(0));
+  CHECK(w.row(id).attempts == 1);
+}
+
+TEST_CASE("a node that is silent for the lease time is lost") {
+  house_world w;
+  fake_agent a{w, "a"}, b{w, "b"};
+  REQUIRE(a.join());
+  auto id = w.submit();
+  a.start(id);
+  REQUIRE(b.join());
+  a.beating = false;
+  w.pass(limits::lease_ttl_ms - 500);
+  CHECK(w.state(id) == job_state::running);
+  REQUIRE(w.pass_until([&] { return b.has_order(id); }, 4'000));
+}
+
+TEST_CASE("a late finisher wins while nobody else has the job") {
+  house_world w;
+  fake_agent a{w, "a"};
+  REQUIRE(a.join());
+  auto id = w.submit();
+  auto lease = a.start(id);
+  w.pass(1'000);
+  a.hang_up();
+  w.pass(limits::lost_grace_ms + 600);
+  REQUIRE(w.state(id) == job_state::retry_wait);
+  auto cast = w.actors().jobs.get();
+  caf::anon_send(cast, tell_job{id, job_input::finish{lease.epoch, ran(900), a.id}});
+  w.run();
+  CHECK(w.state(id) == job_state::succeeded);
+  REQUIRE(a.join());
+  w.pass(10'000);
+  CHECK(a.told->runs.size() == 1);
+  w.books_are_right();
+}
+
+TEST_CASE("a late finisher is stale once somebody else has the job") {
+  house_world w;
+  fake_agent a{w, "a"}, b{w, "b"};
+  REQUIRE(a.join());
+  auto id = w.submit();
+  auto lease = a.start(id);
+  REQUIRE(b.join());
+  a.hang_up();
+  REQUIRE(w.pass_until([&] { return b.has_order(id); }, 6'000));
+  REQUIRE(a.join());
+  CHECK(a.welcome.stop == std::vector{lease});
+  a.finish(lease, ran(5'000));
+  CHECK(a.told->stale == std::vector{lease});
+  CHECK(w.state(id) == job_state::leased);
+  b.finish(b.start(id), ran(100));
+  CHECK(w.row(id).state == job_state::succeeded);
+  w.books_are_right();
+}
+
+TEST_CASE("a run order that got lost on the way is noticed by the beats") {
+  house_world w;
+  fake_agent a{w, "a"};
+  REQUIRE(a.join());
+  auto id = w.submit();
+  REQUIRE(a.told->runs.size() == 1);
+  w.pass(limits::report_lost_ms + 3'500);  // the node never names it
+  CHECK(a.told->runs.size() >= 2);
+  a.finish(a.start(id), ran(0));
+  CHECK(w.state(id) == job_state::succeeded);
+  w.books_are_right();
+}
+
+TEST_CASE("a job that the node names in its beats is not given to anybody else") {
+  house_world w;
+  fake_agent a{w, "a"};
+  REQUIRE(a.join());
+  auto id = w.submit();
+  a.start(id);
+  w.pass(60'000);
+  CHECK(a.told->runs.size() == 1);
+  CHECK(w.state(id) == job_state::running);
+}
+
+TEST_CASE("a restarted node has lost its jobs and they are run again") {
+  house_world w;
+  fake_agent a{w, "a", 2};
+  REQUIRE(a.join());
+  auto running = w.submit(), leased = w.submit();
+  a.start(running);
+  a.hang_up();
+  a.held.clear();
+  a.offer.instance = "second";
+  w.pass(600);
+  a.told->runs.clear();
+  REQUIRE(a.join());
+  REQUIRE(w.pass_until([&] { return a.has_order(running) && a.has_order(leased); }, 4'000));
+  a.finish(a.start(running), ran(0));
+  a.finish(a.start(leased), ran(0));
+  CHECK(w.state(running) == job_state::succeeded);
+  CHECK(w.state(leased) == job_state::succeeded);
+  w.books_are_right();
+}
+
+TEST_CASE("a node that joins again keeps its running jobs") {
+  house_world w;
+  fake_agent a{w, "a"};
+  REQUIRE(a.join());
+  auto id = w.submit();
+  auto lease = a.start(id);
+  auto old = a.session;
+  a.hang_up();
+  w.pass(1'000);
+  REQUIRE(a.join());
+  CHECK(a.session > old);
+  CHECK(a.welcome.stop.empty());
+  w.pass(20'000);
+  CHECK(w.state(id) == job_state::running);
+  auto waits = w.submit();
+  w.pass(1'000);
+  CHECK_FALSE(a.has_order(waits));  // its one slot is still taken
+  a.finish(lease, ran(0));
+  CHECK(w.row(id).attempts == 1);
+  CHECK(a.has_order(waits));
+  w.books_are_right();
+}
+
+TEST_CASE("a node that joins again before its old connection broke keeps its jobs") {
+  house_world w;
+  fake_agent a{w, "a", 4}, again{w, "a", 4};
+  REQUIRE(a.join());
+  std::vector<std::string> ids;
+  for (int i = 0; i < 8; ++i) ids.push_back(w.submit());
+  for (int i = 0; i < 4; ++i) again.held.insert(a.start(a.told->runs[static_cast<size_t>(i)].job_id));
+  REQUIRE(again.join());
+  w.pass(20'000);
+  for (auto& l : std::set<lease_ref>{again.held}) again.finish(l, ran(0));
+  for (int i = 0; i < 4; ++i) again.finish(again.start(again.told->runs[static_cast<size_t>(i)].job_id), ran(0));
+  for (auto& id : ids) {
+    CHECK(w.state(id) == job_state::succeeded);
+    CHECK(w.row(id).attempts == 1);
+  }
+  w.books_are_right();
+}
+
+TEST_CASE("jobs submitted while a node joins again are not given up as undeliverable") {
+  house_world w;
+  fake_agent a{w, "a", 8}, again{w, "a", 8};
+  REQUIRE(a.join());
+  w.faults.writes_away = true;  // the new session cannot be stored yet
+  CHECK_FALSE(again.join());
+  w.faults.writes_away = false;
+  std::vector<std::string> ids;
+  for (int i = 0; i < 4; ++i) ids.push_back(w.submit());
+  w.pass(1'000);
+  for (auto& id : ids) CHECK(w.state(id) == job_state::queued);
+  REQUIRE(again.join());
+  for (auto& id : ids) again.finish(again.start(id), ran(0));
+  for (auto& id : ids) CHECK(w.state(id) == job_state::succeeded);
+}
+
+TEST_CASE("a node that tried to join again and never came back loses its jobs to another") {
+  house_world w;
+  fake_agent a{w, "a"}, again{w, "a"}, b{w, "b"};
+  REQUIRE(a.join());
+  auto id = w.submit();
+  again.held.insert(a.start(id));
+  w.faults.writes_away = true;
+  CHECK_FALSE(again.join());
+  w.faults.writes_away = false;
+  a.hang_up();
+  again.hang_up();
+  REQUIRE(b.join());
+  REQUIRE(w.pass_until([&] { return b.has_order(id); }, limits::lease_ttl_ms + 5'000));
+}
+
+TEST_CASE("a second instance of the same name is refused while the first is alive") {
+  house_world w;
+  fake_agent a{w, "a"}, impostor{w, "a"};
+  REQUIRE(a.join());
+  impostor.offer.instance = "other";
+  CHECK_FALSE(impostor.join());
+  CHECK(impostor.refused.code == errc::conflict);
+  CHECK(a.beat());
+  a.beating = false;
+  w.pass(limits::lease_ttl_ms + 1'000);
+  CHECK(impostor.join());
+}
+
+TEST_CASE("a wrong node key and a malformed offer are refused") {
+  house_world w;
+  fake_agent a{w, "a"};
+  a.offer.node_key = "guess";
+  CHECK_FALSE(a.join());
+  CHECK(a.refused.code == errc::unauthenticated);
+  a.offer.node_key = house_world::node_key;
+  a.offer.slots = 0;
+  CHECK_FALSE(a.join());
+  CHECK(a.refused.code == errc::invalid);
+  a.offer.slots = 1;
+  a.offer.rate = -1;
+  CHECK_FALSE(a.join());
+}
+
+TEST_CASE("a beat of an old session tells the node to join again") {
+  house_world w;
+  fake_agent a{w, "a"};
+  REQUIRE(a.join());
+  a.session -= 1;
+  CHECK_FALSE(a.beat());
+}
+
+TEST_CASE("a node cannot end the job of another node") {
+  house_world w;
+  fake_agent a{w, "a"}, b{w, "b"};
+  REQUIRE(a.join());
+  auto id = w.submit();
+  auto lease = a.start(id);
+  REQUIRE(b.join());
+  b.finish(lease, ran(3'600'000));
+  CHECK(b.told->stale == std::vector{lease});
+  CHECK(w.state(id) == job_state::running);
+}
+
+TEST_CASE("a retried job that goes back to the same node does not free its slot for another") {
+  house_world w;
+  fake_agent a{w, "a"};
+  REQUIRE(a.join());
+  auto first = w.submit();
+  auto lease = a.start(first);
+  a.finish(lease, fake_agent::done(run_outcome::node_fault));
+  REQUIRE(w.pass_until([&] { return a.order(first).epoch > lease.epoch; }, 5'000));
+  lease = a.start(first);
+  auto second = w.submit();
+  w.pass(12'000);
+  CHECK_FALSE(a.has_order(second));
+  a.finish(lease, ran(0));
+  CHECK(a.has_order(second));
+}
+
+TEST_CASE("a rejected job is offered again, and is dead when no node would ever start it") {
+  house_world w;
+  fake_agent a{w, "a"};
+  REQUIRE(a.join());
+  auto id = w.submit();
+  for (int i = 0; i < limits::deliveries_max; ++i) {
+    REQUIRE(a.told->runs.size() == static_cast<size_t>(i + 1));
+    a.say({a.session, {}, {}, {}, {a.lease(id)}});
+  }
+  CHECK(w.state(id) == job_state::dead);
+  CHECK(w.row(id).error_code == "undeliverable");
+  CHECK(w.balance(house_world::user).balance == 100 * one);
+  w.books_are_right();
+}
