@@ -81,6 +81,11 @@ class entities {
     return crash_verdict::quarantine;
   }
 
+  template <class F>
+  void each(F f) const {
+    for (auto& [id, handle] : live_) f(handle);
+  }
+
   size_t size() const { return live_.size(); }
 
  private:

@@ -7,13 +7,18 @@
 
 namespace troupe {
 
+/// No timer of its own: a subsystem that dies bounces the question, one that hangs meets the connection's own limit
+/// (server_options::answer_ms). A timer for every request would wake CAF's clock thread twice per request.
+inline constexpr auto no_limit = std::chrono::milliseconds{-1};
+
 /// Asks and returns at once; `done` is called exactly once, from an actor thread, at the latest after `limit`.
 template <class Handle, class M>
 void exchange(house& h, Handle to, M ask, std::chrono::milliseconds limit,
               std::function<void(outcome<typename M::reply>)> done) {
   h.system.spawn([to = std::move(to), ask = std::move(ask), limit,
                   done = std::move(done)](caf::event_based_actor* self) mutable {
-    self->request(to, limit, std::move(ask))
+    auto patience = limit == no_limit ? caf::duration{caf::infinite} : caf::duration{limit};
+    self->request(to, patience, std::move(ask))
         .then([done](typename M::reply& answer) { done(std::move(answer)); },
               [done](const caf::error& why) { done(to_failure(why)); });
   });

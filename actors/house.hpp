@@ -64,6 +64,9 @@ struct house {
 };
 
 inline constexpr auto store_limit = std::chrono::milliseconds{limits::store_ms};
+/// For commits: the ledger answers every change, and when it dies the process ends. A time-out in CAF wakes the clock's
+/// thread for each request, which cost a quarter of a job's whole life.
+inline constexpr auto ledger_limit = caf::infinite;
 inline constexpr auto request_limit = std::chrono::milliseconds{limits::request_ms};
 
 /// The error of a refused change, for the asker.

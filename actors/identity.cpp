@@ -33,7 +33,7 @@ std::string new_api_key() { return "fsk_" + base64url(random_bytes(32)); }
 /// Commits and answers with `answer` once it is durable.
 template <class Answer>
 void commit(identity_pointer self, change c, Answer answer, caf::typed_response_promise<Answer> promise) {
-  self->request(self->state.h->actors.ledger.get(), store_limit, commit_changes{{std::move(c)}})
+  self->request(self->state.h->actors.ledger.get(), ledger_limit, commit_changes{{std::move(c)}})
       .then(
           [promise, answer = std::move(answer)](const commit_results& done) mutable {
             auto& result = done.results.at(0);

@@ -86,11 +86,11 @@ using job_actor = caf::typed_actor<
     asked<cancel_job>,
     // Answers when the job is terminal.
     asked<await_job>,
-    // INTERNAL: idle check; the supervisor let go.
+    // INTERNAL: deadlines and retries; the supervisor let go.
     told<tick>, told<leave>>;
 
 using jobs_actor = caf::typed_actor<told<tell_job>, asked<cancel_job>, asked<await_job>,
-                                    // INTERNAL: a job has nothing to do for now; wake the granted ones.
+                                    // INTERNAL: a job has nothing to do for now; one clock for all live jobs.
                                     told<passivate>, told<tick>>;
 
 using dispatcher_actor = caf::typed_actor<

@@ -104,18 +104,9 @@ void answer_cancels(job_pointer self) {
   }
 }
 
-void arm(job_pointer self) {
-  auto& s = self->state;
-  auto now = s.h->now_ms();
-  int64_t at = 0;
-  if (s.row.state == job_state::running) at = s.row.started_ms + s.row.timeout_ms + deadline_slack_ms;
-  if (s.row.state == job_state::cancelling) at = s.cancelling_ms + limits::cancel_grace_ms;
-  if (at != 0) self->delayed_send(self, std::chrono::milliseconds{std::max<int64_t>(1, at - now)}, tick{});
-}
-
 void on_tick(job_pointer self) {
   auto& s = self->state;
-  if (!s.loaded && !s.reading && s.in_flight == 0) return read_anew(self);
+  if (!s.loaded && !s.reading && s.in_flight == 0 && !s.stash.empty()) return read_anew(self);  // the database was away
   if (!s.loaded) return;
   auto now = s.h->now_ms();
   if (s.row.state == job_state::running && now >= s.row.started_ms + s.row.timeout_ms + deadline_slack_ms)
@@ -177,26 +168,34 @@ void settled(job_pointer self) {
   rest(self);
 }
 
-void commit(job_pointer self, const job& before, const step& s, const any_job_input& input) {
+/// A step on its way to the store; shared by the two ways the answer can go.
+struct pending_step {
+  job before;
+  step made;
+  any_job_input input;
+};
+
+void commit(job_pointer self, job before, step made, const any_job_input& input) {
   auto& state = self->state;
-  auto* report = std::get_if<finish>(&input);
-  auto c = change_of(before, s, report != nullptr ? report->report : run_report{}, state.h->now_ms());
+  auto* f = std::get_if<finish>(&input);
+  auto c = change_of(before, made, f != nullptr ? f->report : run_report{}, state.h->now_ms());
+  auto p = std::make_shared<const pending_step>(pending_step{std::move(before), std::move(made), input});
   state.in_flight += 1;
-  self->request(state.h->actors.ledger.get(), store_limit, commit_changes{{std::move(c)}})
+  self->request(state.h->actors.ledger.get(), ledger_limit, commit_changes{{std::move(c)}})
       .then(
-          [=](const commit_results& answer) {
+          [self, p](const commit_results& answer) {
             self->state.in_flight -= 1;
             if (answer.results.at(0).why == errc::ok) {
-              perform(self, before, s.next, s, input);
+              perform(self, p->before, p->made.next, p->made, p->input);
             } else {  // somebody else moved it
-              put_back(self, input);
+              put_back(self, p->input);
             }
             settled(self);
           },
-          [=](const caf::error& why) {  // not committed, or nobody knows: the store will tell
+          [self, p](const caf::error& why) {  // not committed: the store will tell
             log::warn("a job's commit failed", {{"job_id", self->state.id}, {"why", to_failure(why).detail}});
             self->state.in_flight -= 1;
-            put_back(self, input);
+            put_back(self, p->input);
             settled(self);
           });
 }
@@ -223,9 +222,8 @@ void take(job_pointer self, const any_job_input& input) {
   s.row = st.next;
   if (s.row.state != before.state) {
     if (s.row.state == job_state::cancelling) s.cancelling_ms = s.h->now_ms();
-    arm(self);
   }
-  commit(self, before, st, input);
+  commit(self, std::move(before), std::move(st), input);
 }
 
 void loaded(job_pointer self, job_view& view) {
@@ -241,7 +239,6 @@ void loaded(job_pointer self, job_view& view) {
   if (s.row.state == job_state::queued || s.row.state == job_state::retry_wait)
     self->send(s.h->actors.dispatcher.get(), jobs_waiting{{brief_of(s.row, s.spec.needs)}});
   if (s.row.state == job_state::leased) order_run(self, s.row, true);  // who claimed it may have crashed before
-  arm(self);
   auto inputs = std::move(s.stash);
   s.stash.clear();
   for (auto& input : inputs) take(self, input);
@@ -261,7 +258,6 @@ void not_loaded(job_pointer self, const caf::error& why) {
   for (auto& [ask, promise] : s.waiters) promise.deliver(why);
   s.cancels.clear();
   s.waiters.clear();
-  if (!s.stash.empty()) self->delayed_send(self, std::chrono::seconds{1}, tick{});  // the database is away
   rest(self);
 }
 

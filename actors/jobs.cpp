@@ -12,6 +12,7 @@ struct jobs_state {
   static inline const char* name = "jobs";
   house* h = nullptr;
   entities<job_actor> live;
+  bool granted_awake = false;
 };
 
 using jobs_pointer = jobs_actor::stateful_pointer<jobs_state>;
@@ -37,7 +38,7 @@ void quarantine(jobs_pointer self, const std::string& id) {
           [self, h](job_view& view) {
             auto s = advance(view.row, job_input::quarantine{"its actor crashed again and again"}, h->now_ms());
             if (s.why != errc::ok) return;
-            self->request(h->actors.ledger.get(), store_limit, commit_changes{{change_of(view.row, s, {}, h->now_ms())}})
+            self->request(h->actors.ledger.get(), ledger_limit, commit_changes{{change_of(view.row, s, {}, h->now_ms())}})
                 .then([=, row = view.row](const commit_results&) { bury(self, row, s); },
                       [](const caf::error& e) { log::error("quarantine failed", {{"why", caf::to_string(e)}}); });
           },
@@ -60,14 +61,23 @@ void wake_granted(jobs_pointer self) {
   self->request(self->state.h->actors.reader(), store_limit, std::move(ask))
       .then(
           [self](const brief_page& page) {
+            self->state.granted_awake = true;
             for (auto& j : page.jobs) activate(self, j.id);
           },
-          [self](const caf::error&) { self->delayed_send(self, std::chrono::seconds{1}, tick{}); });
+          [](const caf::error&) {});  // the database is away: again at the next tick
+}
+
+/// One timer for all: a timer of its own would keep every finished job in memory until its deadline.
+void on_tick(jobs_pointer self) {
+  if (!self->state.granted_awake) wake_granted(self);
+  if (!self->state.woken) wake_granted(self);
+  self->state.live.each([self](const job_actor& x) { self->send(x, tick{}); });
+  self->delayed_send(self, std::chrono::seconds{1}, tick{});
 }
 
 jobs_actor::behavior_type jobs(jobs_pointer self, house* h) {
   self->state.h = h;
-  wake_granted(self);
+  self->send(self, tick{});
   self->set_down_handler([self](const caf::down_msg& down) { on_down(self, down); });
   return {
       [self](tell_job& x) {
@@ -83,7 +93,7 @@ jobs_actor::behavior_type jobs(jobs_pointer self, house* h) {
         return self->delegate(to, std::move(x));
       },
       [self](const passivate& x) { self->state.live.let_go(self, x.id); },
-      [self](tick) { wake_granted(self); },
+      [self](tick) { on_tick(self); },
   };
 }
 

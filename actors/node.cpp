@@ -91,7 +91,7 @@ void store_beat(node_pointer self, const std::string& state) {
   row.seen_ms = s.h->now_ms();
   row.lease_until_ms = row.seen_ms + (state == "online" ? limits::lease_ttl_ms : 0);
   c.node = std::move(row);
-  self->request(s.h->actors.ledger.get(), store_limit, commit_changes{{std::move(c)}})
+  self->request(s.h->actors.ledger.get(), ledger_limit, commit_changes{{std::move(c)}})
       .then([](const commit_results&) {}, [](const caf::error&) {});
 }
 

@@ -64,7 +64,7 @@ void commit(wallet_pointer self, std::vector<change> changes, caf::typed_respons
             Committed committed) {
   self->state.used += 1;
   self->state.in_flight += 1;
-  self->request(self->state.h->actors.ledger.get(), store_limit, commit_changes{std::move(changes)})
+  self->request(self->state.h->actors.ledger.get(), ledger_limit, commit_changes{std::move(changes)})
       .then(
           [=](commit_results& answer) mutable {
             self->state.in_flight -= 1;
