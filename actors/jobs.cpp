@@ -12,7 +12,7 @@ struct jobs_state {
   static inline const char* name = "jobs";
   house* h = nullptr;
   entities<job_actor> live;
-  bool granted_awake = false;
+  bool woken = false;  // the granted jobs of an earlier life are here
 };
 
 using jobs_pointer = jobs_actor::stateful_pointer<jobs_state>;
@@ -61,7 +61,7 @@ void wake_granted(jobs_pointer self) {
   self->request(self->state.h->actors.reader(), store_limit, std::move(ask))
       .then(
           [self](const brief_page& page) {
-            self->state.granted_awake = true;
+            self->state.woken = true;
             for (auto& j : page.jobs) activate(self, j.id);
           },
           [](const caf::error&) {});  // the database is away: again at the next tick
@@ -69,7 +69,7 @@ void wake_granted(jobs_pointer self) {
 
 /// One timer for all: a timer of its own would keep every finished job in memory until its deadline.
 void on_tick(jobs_pointer self) {
-  if (!self->state.granted_awake) wake_granted(self);
+  if (!self->state.woken) wake_granted(self);
   if (!self->state.woken) wake_granted(self);
   self->state.live.each([self](const job_actor& x) { self->send(x, tick{}); });
   self->delayed_send(self, std::chrono::seconds{1}, tick{});
