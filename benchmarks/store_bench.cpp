@@ -1,6 +1,7 @@
 // Whole lives of jobs per second through the store alone, one thread, durable commits:
-//   store_bench [--data-dir D] [--jobs N] [--users N]
-// A life is four changes: submit (job, spec, hold, journal, event, idempotency), claim, start, finish (money and all).
+//   store_bench [--data-dir D] [--jobs N] [--users N] [--verify no] [--first N]
+// --first N goes on in an existing folder from job N, to see what old jobs cost. A life is four changes: submit (job,
+// spec, hold, journal, event, idempotency), claim, start, finish (money and all).
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -23,6 +24,7 @@ struct plan {
   std::string data_dir = "store_bench_data";
   int64_t jobs = 20'000;
   int64_t users = 100;
+  int64_t first = 0;
   bool verify = true;
 };
 
@@ -125,6 +127,7 @@ plan read_plan(int argc, char** argv) {
     if (name == "--data-dir") p.data_dir = argv[i + 1];
     if (name == "--jobs") p.jobs = std::atoll(argv[i + 1]);
     if (name == "--users") p.users = std::atoll(argv[i + 1]);
+    if (name == "--first") p.first = std::atoll(argv[i + 1]);
     if (name == "--verify") p.verify = std::string{argv[i + 1]} != "no";
   }
   return p;
@@ -134,11 +137,11 @@ plan read_plan(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   auto p = read_plan(argc, argv);
-  std::filesystem::remove_all(p.data_dir);
+  if (p.first == 0) std::filesystem::remove_all(p.data_dir);
   auto db = open_store(p.data_dir, "");
   auto w = db->open_writer();
   for (int64_t i = 0; i < p.users; ++i) give_money(*w, id_of("user", i), "grant_" + std::to_string(i));
-  int64_t next = 1;
+  auto next = std::max<int64_t>(1, p.first);
   for (size_t group : {size_t{1}, size_t{10}, size_t{100}}) measure(p, *w, group, next);
   if (!p.verify) return 0;
   auto from = steady::now();
