@@ -3,6 +3,7 @@
 // refuses the rest if one fails; then the job is read anew.
 #include "actors/job.hpp"
 
+#include <algorithm>
 #include <deque>
 #include <random>
 
@@ -33,11 +34,13 @@ struct job_actor_state {
   std::string id;
   bool loaded = false;
   bool reading = false;
+  bool away = false;  // the database did not take a commit: read anew at the next tick
   bool leaving = false;
   bool passivating = false;
   job row;
   job_spec spec;
   int32_t in_flight = 0;
+  int32_t answering = 0;  // reads for somebody who asked
   std::deque<any_job_input> stash;  // inputs that wait for the reading
   std::vector<cancel_asked> cancels;
   std::vector<std::pair<await_job, job_promise>> waiters;
@@ -52,7 +55,7 @@ void read_anew(job_pointer self);
 
 /// Has a node, or somebody waits, or a commit is under way: stay.
 bool needed(const job_actor_state& s) {
-  return s.in_flight > 0 || s.reading || !s.stash.empty() || !s.cancels.empty() || !s.waiters.empty() ||
+  return s.in_flight > 0 || s.answering > 0 || s.reading || s.away || !s.stash.empty() || !s.cancels.empty() || !s.waiters.empty() ||
          (s.loaded && is_granted(s.row.state));
 }
 
@@ -65,10 +68,21 @@ void rest(job_pointer self) {
   self->send(s.h->actors.jobs.get(), passivate{s.id});
 }
 
+/// The job as it stands, result included. The actor stays until it has answered.
 void answer_from_store(job_pointer self, job_promise promise, const std::string& user_id) {
+  self->state.answering += 1;
   self->request(self->state.h->actors.reader(), store_limit, find_job{self->state.id, user_id})
-      .then([promise](job_view& view) mutable { promise.deliver(std::move(view)); },
-            [promise](caf::error& why) mutable { promise.deliver(std::move(why)); });
+      .then(
+          [self, promise](job_view& view) mutable {
+            promise.deliver(std::move(view));
+            self->state.answering -= 1;
+            rest(self);
+          },
+          [self, promise](caf::error& why) mutable {
+            promise.deliver(std::move(why));
+            self->state.answering -= 1;
+            rest(self);
+          });
 }
 
 void answer_waiters(job_pointer self) {
@@ -106,7 +120,8 @@ void answer_cancels(job_pointer self) {
 
 void on_tick(job_pointer self) {
   auto& s = self->state;
-  if (!s.loaded && !s.reading && s.in_flight == 0 && !s.stash.empty()) return read_anew(self);  // the database was away
+  auto lost_track = s.away || !s.stash.empty();
+  if (!s.loaded && !s.reading && s.in_flight == 0 && lost_track) return read_anew(self);
   if (!s.loaded) return;
   auto now = s.h->now_ms();
   if (s.row.state == job_state::running && now >= s.row.started_ms + s.row.timeout_ms + deadline_slack_ms)
@@ -151,18 +166,34 @@ void undo(job_pointer self, const any_job_input& input) {
   if (!came_true) self->send(s.h->actors.dispatcher.get(), slot_freed{c->node_id, s.id});
 }
 
+/// For when the job was read. While the database is away nodes repeat themselves: one end of an epoch is enough.
+void keep(job_pointer self, const any_job_input& input) {
+  auto& s = self->state;
+  if (s.away && std::holds_alternative<progress>(input)) return;
+  auto* f = std::get_if<finish>(&input);
+  auto repeats = [&](const any_job_input& x) {
+    auto* other = std::get_if<finish>(&x);
+    return other != nullptr && other->epoch == f->epoch && other->node_id == f->node_id;
+  };
+  if (f == nullptr || std::none_of(s.stash.begin(), s.stash.end(), repeats)) s.stash.push_back(input);
+}
+
 /// Not committed as thought, or nobody knows: what was said waits until the job was read anew.
 void put_back(job_pointer self, const any_job_input& input) {
   auto& s = self->state;
   s.loaded = false;
   for (auto& x : s.cancels) x.taken = false;
-  if (!std::holds_alternative<cancel>(input)) s.stash.push_back(input);
+  if (!std::holds_alternative<cancel>(input)) keep(self, input);
 }
 
 void settled(job_pointer self) {
   auto& s = self->state;
   if (s.in_flight > 0) return;
-  if (!s.loaded) return read_anew(self);
+  if (!s.loaded) {
+    if (!s.away) return read_anew(self);
+    if (s.leaving) self->quit();  // nobody would wake us: what was said to us is said again to another
+    return;
+  }
   answer_cancels(self);
   answer_waiters(self);
   rest(self);
@@ -195,7 +226,9 @@ void commit(job_pointer self, job before, step made, const any_job_input& input)
           [self, p](const caf::error& why) {  // not committed: the store will tell
             log::warn("a job's commit failed", {{"job_id", self->state.id}, {"why", to_failure(why).detail}});
             self->state.in_flight -= 1;
+            self->state.away = true;
             put_back(self, p->input);
+            for (auto& x : std::exchange(self->state.cancels, {})) x.promise.deliver(why);
             settled(self);
           });
 }
@@ -212,7 +245,7 @@ void refused(job_pointer self, const any_job_input& input, errc) {
 void take(job_pointer self, const any_job_input& input) {
   auto& s = self->state;
   if (!s.loaded || s.reading) {
-    s.stash.push_back(input);
+    keep(self, input);
     if (!s.reading && s.in_flight == 0) read_anew(self);
     return;
   }
@@ -230,6 +263,7 @@ void loaded(job_pointer self, job_view& view) {
   auto& s = self->state;
   s.reading = false;
   s.loaded = true;
+  s.away = false;
   s.row = std::move(view.row);
   s.spec = std::move(view.spec);
   if (s.row.state == job_state::cancelling) {  // we may be new: the node must hear it again
@@ -254,6 +288,7 @@ void not_loaded(job_pointer self, const caf::error& why) {
     undo(self, input);
     if (auto* f = std::get_if<finish>(&input)) acknowledge(self, f->epoch, f->node_id, true);
   }
+  if (unknown) s.away = false;
   for (auto& x : s.cancels) x.promise.deliver(why);
   for (auto& [ask, promise] : s.waiters) promise.deliver(why);
   s.cancels.clear();

@@ -70,7 +70,6 @@ void wake_granted(jobs_pointer self) {
 /// One timer for all: a timer of its own would keep every finished job in memory until its deadline.
 void on_tick(jobs_pointer self) {
   if (!self->state.woken) wake_granted(self);
-  if (!self->state.woken) wake_granted(self);
   self->state.live.each([self](const job_actor& x) { self->send(x, tick{}); });
   self->delayed_send(self, std::chrono::seconds{1}, tick{});
 }
