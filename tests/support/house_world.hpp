@@ -44,6 +44,7 @@ class house_world {
   }
   ~house_world() {
     close();
+    reader_.reset();
     db_.reset();
     std::filesystem::remove_all(folder_);
   }
@@ -56,7 +57,9 @@ class house_world {
   caf::scheduler::test_coordinator& clock() {
     return dynamic_cast<caf::scheduler::test_coordinator&>(system_->scheduler());
   }
-  void run() { clock().run(); }
+  void run() {
+    if (system_) clock().run();
+  }
 
   /// Turns all clocks, a tenth of a second at a time.
   void pass(int64_t ms) {
