@@ -77,7 +77,10 @@ void add_verb(CLI::App& command, const std::string& name, const std::string& hel
     into.verb = name;
   });
   add_flags(*verb, owner, into);
-  if (owner == "ledger") verb->add_option("args", into.args, "what to look at; empty: all")->type_name("");
+  if (owner == "ledger") {
+    auto form = name == "export" ? "--csv" : "--json";
+    verb->add_flag_callback(form, [&into, form] { into.args.push_back(form); }, "print in this form");
+  }
 }
 
 void describe(CLI::App& app, command_line& into) {

@@ -103,9 +103,26 @@ caf::actor start_cast(house& h, store& db, stop_signal& stop) {
   auto root = spawn_root(h, std::move(o));
   caf::scoped_actor self{h.system};  // everyone has a place once root answers
   self->request(root, std::chrono::seconds{10}, tick{})
-      .receive([] {}, [](const caf::error&) { throw std::runtime_error{"the store cannot be opened"}; });
+      .receive([] {}, [&](const caf::error& why) {
+        self->send_exit(root, caf::exit_reason::user_shutdown);
+        throw std::runtime_error{to_failure(why).detail};
+      });
   return root;
 }
+
+/// Ends the cast on every way out, also when the start fails half way: the system's own end waits for the last actor.
+struct running_cast {
+  caf::actor_system& system;
+  caf::actor root;
+  agent_actor local;
+
+  ~running_cast() {
+    caf::scoped_actor self{system};
+    if (local) self->send_exit(local, caf::exit_reason::user_shutdown);
+    self->send_exit(root, caf::exit_reason::user_shutdown);
+    self->wait_for(root);
+  }
+};
 
 /// The embedded node joins through the same door as any other. It joins again whenever it was parted.
 agent_actor start_local_node(house& h) {
@@ -156,25 +173,20 @@ int run_gateway(config& settings, stop_signal& stop) {
   auto caf_config = system_config(settings);
   caf::actor_system system{*caf_config};
   h.emplace(system, settings);
-  auto root = start_cast(*h, *db, stop);
+  running_cast cast{system, start_cast(*h, *db, stop), {}};
   auto own_secret = settings.jwt_secret.empty();
   e.emplace(*h, own_secret ? kept_secret(settings.data_dir + "/jwt.secret") : settings.jwt_secret, h->steady());
   std::optional<dev_account> dev;
   if (settings.dev) dev = open_dev_account(*h);
   auto server = listen_http(options_of(settings), handlers_of(*e));
   open_remembered_door(*h, settings);
-  agent_actor local;
-  if (settings.slots != 0) local = start_local_node(*h);
+  if (settings.slots != 0) cast.local = start_local_node(*h);
   auto base_url = "http://" + to_string(endpoint{settings.listen.host, server->port()});
   if (dev) write_dev_file(settings.data_dir, *dev, base_url, to_string(settings.cluster_listen));
   log::info("ready", {{"url", base_url}, {"cluster", to_string(settings.cluster_listen)}, {"data_dir", settings.data_dir}});
   auto orderly = stop.wait();
   log::info("stopping");
   server->stop(static_cast<int>(settings.drain_seconds) * 1000);
-  caf::scoped_actor self{system};
-  if (local) self->send_exit(local, caf::exit_reason::user_shutdown);
-  self->send_exit(root, caf::exit_reason::user_shutdown);
-  self->wait_for(root);
   return orderly ? 0 : 1;
 }
 

@@ -156,6 +156,7 @@ dispatcher_actor::behavior_type dispatcher(dispatcher_pointer self, house* h) {
         match_soon(self);
       },
       [self](const node_left& x) { self->state.board.remove_node(x.node_id); },
+      [self](nodes_left) { self->state.board.remove_nodes(); },
       [self](tick) { on_tick(self); },
       [self](flush) { match(self); },
   };

@@ -18,7 +18,7 @@
   X(logged_in) X(log_in) X(made_api_key) X(make_api_key) X(submit_jobs) X(deposit_money) X(change_result)      \
   X(tell_job) X(cancel_job) X(await_job) X(jobs_waiting) X(job_withdrawn) X(slot_freed) X(node_joined)         \
   X(node_left) X(send_run) X(send_stop) X(send_ack) X(node_silent) X(attempt_progress) X(attempt_done)         \
-  X(announce_nodes) X(committed) X(rung) X(socket_drained) X(tick) X(flush) X(leave)
+  X(announce_nodes) X(nodes_left) X(committed) X(rung) X(socket_drained) X(tick) X(flush) X(leave)
 
 #define TROUPE_LOCAL(T) CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::T)
 TROUPE_EACH_LOCAL_TYPE(TROUPE_LOCAL)
@@ -101,7 +101,7 @@ using dispatcher_actor = caf::typed_actor<
     // A node has room again.
     told<slot_freed>,
     // Nodes come and go.
-    told<node_joined>, told<node_left>,
+    told<node_joined>, told<node_left>, told<nodes_left>,
     // INTERNAL: due jobs; the safety scan of the store.
     told<tick>,
     // INTERNAL: the mailbox is drained: match.

@@ -189,6 +189,8 @@ struct node_joined {
   std::vector<job_brief> busy;
 };
 struct node_left { std::string node_id; };
+/// nodes -> dispatcher: I am new and no node is here.
+struct nodes_left {};
 /// dispatcher -> nodes: I am new; tell me of every node that is here.
 struct announce_nodes {};
 

@@ -276,6 +276,7 @@ bool pass_on(nodes_pointer self, M& x) {
 nodes_actor::behavior_type nodes(nodes_pointer self, house* h) {
   self->state.h = h;
   self->set_exit_handler([self](caf::exit_msg& x) { on_exit(self, x); });
+  self->send(h->actors.dispatcher.get(), nodes_left{});  // those of a register before us join again
   await_old_nodes(self);
   self->delayed_send(self, 500ms, tick{});
   return {

@@ -28,6 +28,7 @@ struct root_state {
   cast_options options;
   std::vector<child> children;
   bool stopping = false;
+  std::string why;  // it gave up
 };
 
 using root_pointer = caf::stateful_actor<root_state>*;
@@ -70,6 +71,7 @@ void start(root_pointer self, child& c) {
 
 void give_up(root_pointer self, const std::string& why) {
   if (std::exchange(self->state.stopping, true)) return;
+  self->state.why = why;
   log::error("giving up", {{"why", why}});
   self->state.options.give_up(why);
 }
@@ -122,7 +124,10 @@ caf::behavior root(root_pointer self, house* h, cast_options options) {
   } catch (const store_unavailable& e) {
     give_up(self, e.what());
   }
-  return {[](tick) {}};
+  return {[self](tick) -> caf::result<void> {  // answers once everyone is there, or why not
+    if (self->state.stopping) return to_error({errc::unavailable, self->state.why, {}, {}});
+    return caf::unit;
+  }};
 }
 
 }  // namespace

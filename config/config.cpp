@@ -9,6 +9,7 @@
 #include "config/option_table.hpp"
 #include "config/text.hpp"
 #include "config/values.hpp"
+#include "model/pricing.hpp"
 
 namespace troupe {
 
@@ -141,6 +142,9 @@ void parse_offers(config& c, const settings& given) {
   auto gpus = parse_gpus(c.gpu);
   if (!gpus) throw origin_of(given, "gpu").bad(c.gpu, "is not auto, none or MODEL:VRAM_MB[xN],...");
   c.gpus = *gpus;
+  for (auto& g : c.gpus)
+    if (!gpu_rate(g.model) && c.price_per_hour.empty())
+      throw origin_of(given, "gpu").bad(c.gpu, "names a GPU without a price: set price-per-hour");
   parse_labels(c, given);
   parse_models(c, given);
   if (c.price_per_hour.empty()) return;

@@ -129,7 +129,7 @@ refusal connection::take_head(const request_head& head) {
   auto raw_path = head.target.substr(0, question);
   bool whole_server = head.target == "*" && head.method == "OPTIONS";
   if (whole_server) request_.path = "*";
-  else if (!decode_path(raw_path, request_.path)) return {400, "bad_request", "bad path in the request target"};
+  else if (!decode_path(raw_path, request_.path)) return {400, "VALIDATION_ERROR", "bad path in the request target"};
   request_.query = question == head.target.npos ? std::string_view{} : head.target.substr(question + 1);
   request_.method = head.method;
   request_.target = head.target;
@@ -142,7 +142,7 @@ refusal connection::take_head(const request_head& head) {
   request_.error_dialect = head.error_dialect;
   upgrade_ = head.method == "GET" && has_word(head.upgrade, "websocket");
   if (upgrade_ && (!head.upgrade_wanted || head.http_1_0 || head.chunked || head.length > 0)) {
-    return {400, "bad_request", "bad WebSocket upgrade"};
+    return {400, "VALIDATION_ERROR", "bad WebSocket upgrade"};
   }
   return {};
 }
@@ -179,13 +179,13 @@ void connection::on_deadline() {
   if (!overdue(steady_now_ms())) return;  // progress came between the look and now
   switch (phase_) {
     case phase::head:
-      return refuse({408, "request_timeout", "the request header took too long"});
+      return refuse({408, "REQUEST_TIMEOUT", "the request header took too long"});
     case phase::body:
-      return refuse({408, "request_timeout", "the request body took too long"});
+      return refuse({408, "REQUEST_TIMEOUT", "the request body took too long"});
     case phase::answering:
       end_answer();
       linger_ = false;  // all was read; and the handler may still look at the header bytes
-      return refuse({504, "gateway_timeout", "the answer took too long"});
+      return refuse({504, "TIMEOUT", "the answer took too long"});
     case phase::idle:
     case phase::writing:
     case phase::lingering:

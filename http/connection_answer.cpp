@@ -35,10 +35,10 @@ handshake_request make_handshake(std::string_view head) {
 
 refusal check_handshake(const http_request& request) {
   if (request.header("Sec-WebSocket-Version") != "13") {
-    return {426, "upgrade_required", "only WebSocket version 13 is spoken here"};
+    return {426, "UPGRADE_REQUIRED", "only WebSocket version 13 is spoken here"};
   }
   if (!good_socket_key(request.header("Sec-WebSocket-Key"))) {
-    return {400, "bad_request", "bad Sec-WebSocket-Key"};
+    return {400, "VALIDATION_ERROR", "bad Sec-WebSocket-Key"};
   }
   return {};
 }
@@ -66,7 +66,7 @@ void connection::hand_over() {
 void connection::hand_over_upgrade() {
   auto request = take_request();
   auto why = check_handshake(request);
-  if (!why && !in_.unread().empty()) why = {400, "bad_request", "frames came before the WebSocket was open"};
+  if (!why && !in_.unread().empty()) why = {400, "VALIDATION_ERROR", "frames came before the WebSocket was open"};
   if (why) return refuse(why);
   if (!begin_answer()) return refuse_busy();
   auto number = request_number_;
@@ -120,7 +120,7 @@ void connection::refuse(const refusal& why) {
 }
 
 void connection::refuse_busy() {
-  auto reply = core_->handlers.refuse(503, "overloaded", "too many requests in flight, try again soon", request_id_);
+  auto reply = core_->handlers.refuse(503, "SERVICE_UNAVAILABLE", "too many requests in flight, try again soon", request_id_);
   reply.headers.emplace_back("Retry-After", "1");
   write(std::move(reply));
 }

@@ -11,8 +11,8 @@ constexpr size_t chunk_line_bytes_max = 256;
 constexpr size_t trailer_bytes_max = 4096;
 constexpr size_t chunk_digits_max = 15;  // cannot overflow 64 bits
 
-refusal bad_chunk() { return {400, "bad_request", "bad chunked encoding"}; }
-refusal body_too_large() { return {413, "payload_too_large", "the request body is larger than this path allows"}; }
+refusal bad_chunk() { return {400, "VALIDATION_ERROR", "bad chunked encoding"}; }
+refusal body_too_large() { return {413, "PAYLOAD_TOO_LARGE", "the request body is larger than this path allows"}; }
 
 int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';

@@ -45,9 +45,9 @@ std::string_view trim(std::string_view text) {
   return text;
 }
 
-refusal malformed(std::string_view message) { return {400, "bad_request", message}; }
-refusal header_too_large() { return {431, "header_too_large", "the header is larger than 16 KiB or 256 lines"}; }
-refusal target_too_long() { return {414, "uri_too_long", "the request target is longer than 4096 bytes"}; }
+refusal malformed(std::string_view message) { return {400, "VALIDATION_ERROR", message}; }
+refusal header_too_large() { return {431, "HEADER_TOO_LARGE", "the header is larger than 16 KiB or 256 lines"}; }
+refusal target_too_long() { return {414, "URI_TOO_LONG", "the request target is longer than 4096 bytes"}; }
 
 /// Headers that may come once and are simply kept.
 struct kept_field {
@@ -78,7 +78,7 @@ refusal read_host(std::string_view value) {
 }
 
 refusal read_expect(std::string_view value, request_head& out) {
-  if (!same_word(value, "100-continue")) return {417, "expectation_failed", "only Expect: 100-continue is known"};
+  if (!same_word(value, "100-continue")) return {417, "EXPECTATION_FAILED", "only Expect: 100-continue is known"};
   out.expects_continue = !out.http_1_0;
   return {};
 }
