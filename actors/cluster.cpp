@@ -35,6 +35,7 @@ std::unique_ptr<caf::actor_system_config> system_config(const config& settings) 
   c->load<caf::io::middleman>();
   c->set("middleman.heartbeat-interval", caf::timespan{1s});
   c->set("middleman.connection-timeout", caf::timespan{5s});
+  c->set("scheduler.policy", caf::atom("sharing"));  // idle workers sleep; "stealing" polls: a tenth of a core at rest
   c->set("scheduler.max-threads", size_t{std::max(2u, std::thread::hardware_concurrency())});
   c->set("scheduler.max-throughput", size_t{50});
   if (wants_tls(settings)) {
