@@ -45,6 +45,10 @@ class placement {
   void put_node(node_offer, const std::vector<ready_job>& busy = {});
   /// Forgets a node and all that runs there.
   void remove_node(const std::string& id);
+  void remove_nodes() {
+    nodes_.clear();
+    placed_.clear();
+  }
   const node_offer* find_node(const std::string& id) const;
 
   /// False when it is known already (waiting or placed).
