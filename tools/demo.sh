@@ -77,6 +77,7 @@ start_server() {
   local port=8080
   ! answers "$port" || port=0
   say "A gateway with a local node, and a second node beside it"
+  : >"$data/demo-serve.log" # here, not in the child: is_ready must not read what an earlier run said
   "$troupe" serve --dev --data-dir "$data" --listen "127.0.0.1:$port" --log-format json --log-level info \
     </dev/null >"$data/demo-serve.log" 2>&1 &
   server=$!

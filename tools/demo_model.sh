@@ -37,6 +37,7 @@ start_model() {
     node tools/model/make_weights.mjs "$data/tiny.gguf.new" /usr/share/common-licenses/* >"$data/demo-model.log" 2>&1 &&
       mv "$data/tiny.gguf.new" "$data/tiny.gguf" || { model_missing="its weights could not be made"; return 0; }
   fi
+  : >"$data/demo-model.log" # here, not in the child: model_answers must not read what an earlier run said
   node tools/model/server.mjs 0 "$data/tiny.gguf" </dev/null >"$data/demo-model.log" 2>&1 &
   model=$!
   until_true 20 "the model server" model_answers
