@@ -79,7 +79,8 @@ void add_verb(CLI::App& command, const std::string& name, const std::string& hel
   add_flags(*verb, owner, into);
   if (owner == "ledger") {
     auto form = name == "export" ? "--csv" : "--json";
-    verb->add_flag_callback(form, [&into, form] { into.args.push_back(form); }, "print in this form");
+    verb->add_flag_callback(
+        form, [&into, form] { into.args.push_back(form); }, "print in this form");
   }
 }
 

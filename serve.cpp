@@ -62,7 +62,7 @@ void open_remembered_door(house& h, config& settings) {
 
 /// Waits for SIGTERM, SIGINT, or for root to give up.
 class stop_signal {
- public:
+public:
   stop_signal() {
     sigemptyset(&set_);
     sigaddset(&set_, SIGTERM);
@@ -82,7 +82,7 @@ class stop_signal {
     return which != SIGUSR1 || !gave_up_;
   }
 
- private:
+private:
   sigset_t set_;
   std::atomic<bool> gave_up_{false};
 };
@@ -103,10 +103,11 @@ caf::actor start_cast(house& h, store& db, stop_signal& stop) {
   auto root = spawn_root(h, std::move(o));
   caf::scoped_actor self{h.system};  // everyone has a place once root answers
   self->request(root, std::chrono::seconds{10}, tick{})
-      .receive([] {}, [&](const caf::error& why) {
-        self->send_exit(root, caf::exit_reason::user_shutdown);
-        throw std::runtime_error{to_failure(why).detail};
-      });
+      .receive([] {},
+               [&](const caf::error& why) {
+                 self->send_exit(root, caf::exit_reason::user_shutdown);
+                 throw std::runtime_error{to_failure(why).detail};
+               });
   return root;
 }
 
@@ -183,7 +184,8 @@ int run_gateway(config& settings, stop_signal& stop) {
   if (settings.slots != 0) cast.local = start_local_node(*h);
   auto base_url = "http://" + to_string(endpoint{settings.listen.host, server->port()});
   if (dev) write_dev_file(settings.data_dir, *dev, base_url, to_string(settings.cluster_listen));
-  log::info("ready", {{"url", base_url}, {"cluster", to_string(settings.cluster_listen)}, {"data_dir", settings.data_dir}});
+  log::info("ready",
+            {{"url", base_url}, {"cluster", to_string(settings.cluster_listen)}, {"data_dir", settings.data_dir}});
   auto orderly = stop.wait();
   log::info("stopping");
   server->stop(static_cast<int>(settings.drain_seconds) * 1000);

@@ -35,11 +35,18 @@ jobs_actor spawn_jobs(house&);
 /// Matches waiting jobs and nodes.
 dispatcher_actor spawn_dispatcher(house&);
 
-/// The door for nodes, and the register of those that are here.
+/// Lets nodes in; the register of those that are here.
 nodes_actor spawn_nodes(house&);
+
+/// The way to `nodes` from outside, whichever it is at the moment.
+door_actor spawn_door(house&);
 
 /// The gateway's side of one joined node. INTERNAL to `nodes`.
 node_actor spawn_node(house&, const node_welcome&, agent_port, const std::vector<lease_ref>& granted);
+
+/// From the socket's side: there is room again; it is over.
+void tell_drained(const stream_actor&);
+void end_stream(const stream_actor&);
 
 /// What root needs to make, and make again, the whole cast.
 struct cast_options {

@@ -35,7 +35,7 @@ struct agent_state {
   int64_t session = 0;
   int64_t beat_ms = limits::beat_interval_ms;
   int64_t next_beat_ms = 0;  // ticks of an earlier session come too early and end there
-  int64_t answered_ms = 0;  // last beat reply
+  int64_t answered_ms = 0;   // last beat reply
   std::map<lease_ref, attempt> held;
   node_report report;  // gathered since the last flush
   bool flush_sent = false;
@@ -95,8 +95,12 @@ run_callbacks callbacks_for(agent_pointer self, const lease_ref& lease) {
   auto send = [me](auto x) {
     if (auto strong = me.lock()) caf::anon_send(caf::actor_cast<agent_actor>(strong), std::move(x));
   };
-  return {[=](int32_t ppm, std::string message) { send(attempt_progress{lease, ppm, std::move(message)}); },
-          [=](run_report r) { send(attempt_done{lease, std::move(r)}); }};
+  return {[=](int32_t ppm, std::string message) {
+            send(attempt_progress{lease, ppm, std::move(message)});
+          },
+          [=](run_report r) {
+            send(attempt_done{lease, std::move(r)});
+          }};
 }
 
 /// One that is being stopped has given its slot to the next: the gateway counts so, too.

@@ -49,12 +49,15 @@ std::unique_ptr<caf::actor_system_config> system_config(const config& settings) 
 
 outcome<uint16_t> open_door(house& h) {
   auto& at = h.settings.cluster_listen;
-  auto door = caf::actor_cast<door_actor>(h.actors.nodes.get());
+  auto door = h.actors.door.get();
   auto port = wants_tls(h.settings) ? caf::openssl::publish(door, at.port, at.host.c_str(), true)
                                     : h.system.middleman().publish(door, at.port, at.host.c_str(), true);
   if (port) return *port;
-  return failure{errc::unavailable, "the cluster door cannot listen on " + at.host + ":" + std::to_string(at.port) + ": " +
-                                        text_of(h.system, port.error()), {}, {}};
+  return failure{errc::unavailable,
+                 "the cluster door cannot listen on " + at.host + ":" + std::to_string(at.port) + ": " +
+                     text_of(h.system, port.error()),
+                 {},
+                 {}};
 }
 
 outcome<door_actor> reach_door(caf::actor_system& system, const config& settings, const endpoint& at) {

@@ -82,24 +82,57 @@ struct report_ack {
   std::vector<lease_ref> stored, stale;
 };
 
-template <class I> auto inspect(I& f, gpu_device& x) { return f(x.model, x.vram_mb); }
-template <class I> auto inspect(I& f, lease_ref& x) { return f(x.job_id, x.epoch); }
-template <class I> auto inspect(I& f, join_node& x) {
+template <class I>
+auto inspect(I& f, gpu_device& x) {
+  return f(x.model, x.vram_mb);
+}
+template <class I>
+auto inspect(I& f, lease_ref& x) {
+  return f(x.job_id, x.epoch);
+}
+template <class I>
+auto inspect(I& f, join_node& x) {
   return f(x.node_key, x.name, x.instance, x.region, x.slots, x.rate, x.gpus, x.labels, x.models, x.holding);
 }
-template <class I> auto inspect(I& f, node_welcome& x) {
+template <class I>
+auto inspect(I& f, node_welcome& x) {
   return f(x.node_id, x.session, x.beat_interval_ms, x.lease_ttl_ms, x.stop);
 }
-template <class I> auto inspect(I& f, node_beat& x) { return f(x.session, x.holding); }
-template <class I> auto inspect(I& f, beat_reply& x) { return f(x.known); }
-template <class I> auto inspect(I& f, run_order& x) { return f(x.job_id, x.epoch, x.kind, x.params, x.timeout_ms); }
-template <class I> auto inspect(I& f, run_jobs& x) { return f(x.orders); }
-template <class I> auto inspect(I& f, stop_jobs& x) { return f(x.leases); }
-template <class I> auto inspect(I& f, job_progress& x) { return f(x.lease, x.ppm, x.message); }
-template <class I> auto inspect(I& f, job_finished& x) { return f(x.lease, x.report); }
-template <class I> auto inspect(I& f, node_report& x) {
+template <class I>
+auto inspect(I& f, node_beat& x) {
+  return f(x.session, x.holding);
+}
+template <class I>
+auto inspect(I& f, beat_reply& x) {
+  return f(x.known);
+}
+template <class I>
+auto inspect(I& f, run_order& x) {
+  return f(x.job_id, x.epoch, x.kind, x.params, x.timeout_ms);
+}
+template <class I>
+auto inspect(I& f, run_jobs& x) {
+  return f(x.orders);
+}
+template <class I>
+auto inspect(I& f, stop_jobs& x) {
+  return f(x.leases);
+}
+template <class I>
+auto inspect(I& f, job_progress& x) {
+  return f(x.lease, x.ppm, x.message);
+}
+template <class I>
+auto inspect(I& f, job_finished& x) {
+  return f(x.lease, x.report);
+}
+template <class I>
+auto inspect(I& f, node_report& x) {
   return f(x.session, x.started, x.progress, x.finished, x.rejected);
 }
-template <class I> auto inspect(I& f, report_ack& x) { return f(x.stored, x.stale); }
+template <class I>
+auto inspect(I& f, report_ack& x) {
+  return f(x.stored, x.stale);
+}
 
 }  // namespace troupe

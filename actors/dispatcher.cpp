@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 
 constexpr int32_t scan_page = 1'000;
 constexpr int64_t scan_interval_ms = 5'000;
-constexpr size_t match_max = 256;  // claims handed out before other messages get their turn
+constexpr size_t match_max = 256;          // claims handed out before other messages get their turn
 constexpr int64_t claim_lost_ms = 10'000;  // a claim that is neither true nor refused by then got lost
 
 struct due_job {

@@ -13,7 +13,7 @@ namespace troupe {
 
 /// At most `most` restarts within `window_ms`.
 class restart_budget {
- public:
+public:
   restart_budget(size_t most, int64_t window_ms) : most_(most), window_ms_(window_ms) {}
   /// Notes a crash; false when it was one too many.
   bool allows(int64_t now_ms) {
@@ -22,7 +22,7 @@ class restart_budget {
     return crashes_.size() <= most_;
   }
 
- private:
+private:
   size_t most_;
   int64_t window_ms_;
   std::deque<int64_t> crashes_;
@@ -36,7 +36,7 @@ enum class crash_verdict { not_ours, retired, restart, quarantine };
 /// Used inside one supervisor actor only.
 template <class Handle>
 class entities {
- public:
+public:
   entities() = default;
   entities(const entities&) = delete;
   /// Their supervisor ends, and with it all of them, those let go included: a timer would keep an idle one alive.
@@ -88,7 +88,7 @@ class entities {
 
   size_t size() const { return live_.size(); }
 
- private:
+private:
   std::unordered_map<std::string, Handle> live_;
   std::unordered_map<caf::actor_addr, std::string> ids_;
   std::unordered_map<std::string, restart_budget> crashes_;

@@ -15,13 +15,24 @@ inline constexpr auto no_limit = std::chrono::milliseconds{-1};
 template <class Handle, class M>
 void exchange(house& h, Handle to, M ask, std::chrono::milliseconds limit,
               std::function<void(outcome<typename M::reply>)> done) {
-  h.system.spawn([to = std::move(to), ask = std::move(ask), limit,
-                  done = std::move(done)](caf::event_based_actor* self) mutable {
-    auto patience = limit == no_limit ? caf::duration{caf::infinite} : caf::duration{limit};
-    self->request(to, patience, std::move(ask))
-        .then([done](typename M::reply& answer) { done(std::move(answer)); },
-              [done](const caf::error& why) { done(to_failure(why)); });
-  });
+  h.system.spawn(
+      [to = std::move(to), ask = std::move(ask), limit, done = std::move(done)](caf::event_based_actor* self) mutable {
+        auto patience = limit == no_limit ? caf::duration{caf::infinite} : caf::duration{limit};
+        self->request(to, patience, std::move(ask))
+            .then([done](typename M::reply& answer) { done(std::move(answer)); },
+                  [done](const caf::error& why) { done(to_failure(why)); });
+      });
+}
+
+/// For starts and scripts: asks and waits. Blocks the calling thread, which must not be an actor's.
+template <class Handle, class M>
+outcome<typename M::reply> ask_and_wait(house& h, const Handle& to, M ask) {
+  caf::scoped_actor self{h.system};
+  outcome<typename M::reply> result;
+  self->request(to, std::chrono::seconds{10}, std::move(ask))
+      .receive([&](typename M::reply& x) { result = std::move(x); },
+               [&](const caf::error& why) { result = to_failure(why); });
+  return result;
 }
 
 }  // namespace troupe

@@ -1,4 +1,5 @@
-// Where each subsystem lives at this moment, and the world they share. Passed to whoever needs it; outlives every actor.
+// Where each subsystem lives at this moment, and the world they share. Passed to whoever needs it; outlives every
+// actor.
 #pragma once
 
 #include <atomic>
@@ -17,7 +18,7 @@ namespace troupe {
 /// Thread-safe.
 template <class Handle>
 class place {
- public:
+public:
   Handle get() const {
     std::lock_guard lock{guard_};
     return handle_;
@@ -30,7 +31,7 @@ class place {
     }
   }
 
- private:
+private:
   mutable std::mutex guard_;
   Handle handle_;
 };
@@ -43,13 +44,16 @@ struct directory {
   place<jobs_actor> jobs;
   place<dispatcher_actor> dispatcher;
   place<nodes_actor> nodes;
+  place<door_actor> door;
   place<events_actor> events;
   std::vector<std::unique_ptr<place<reader_actor>>> readers;
 
   /// One of the readers, in turn.
-  reader_actor reader() { return readers[next_reader_.fetch_add(1, std::memory_order_relaxed) % readers.size()]->get(); }
+  reader_actor reader() {
+    return readers[next_reader_.fetch_add(1, std::memory_order_relaxed) % readers.size()]->get();
+  }
 
- private:
+private:
   std::atomic<size_t> next_reader_{0};
 };
 

@@ -40,7 +40,7 @@ struct job_actor_state {
   job row;
   job_spec spec;
   int32_t in_flight = 0;
-  int32_t answering = 0;  // reads for somebody who asked
+  int32_t answering = 0;            // reads for somebody who asked
   std::deque<any_job_input> stash;  // inputs that wait for the reading
   std::vector<cancel_asked> cancels;
   std::vector<std::pair<await_job, job_promise>> waiters;
@@ -53,10 +53,12 @@ using job_pointer = job_actor::stateful_pointer<job_actor_state>;
 void take(job_pointer self, const any_job_input& input);
 void read_anew(job_pointer self);
 
-/// Has a node, or somebody waits, or a commit is under way: stay.
+/// Has a node, or somebody waits, or a commit is under way: stay. Once let go only what was begun here counts: a fresh
+/// actor has the id.
 bool needed(const job_actor_state& s) {
-  return s.in_flight > 0 || s.answering > 0 || s.reading || s.away || !s.stash.empty() || !s.cancels.empty() || !s.waiters.empty() ||
-         (s.loaded && is_granted(s.row.state));
+  auto busy = s.in_flight > 0 || s.answering > 0 || s.reading || s.away || !s.stash.empty() || !s.cancels.empty();
+  if (s.leaving) return busy;
+  return busy || !s.waiters.empty() || (s.loaded && is_granted(s.row.state));
 }
 
 void rest(job_pointer self) {
@@ -133,7 +135,8 @@ void on_tick(job_pointer self) {
 /// The node hears what became of its report: stored (again), or stale.
 void acknowledge(job_pointer self, int64_t epoch, const std::string& node_id, bool stale) {
   auto& s = self->state;
-  if (stale) log::info("stale result refused", {{"job_id", s.id}, {"epoch", std::to_string(epoch)}, {"node_id", node_id}});
+  if (stale)
+    log::info("stale result refused", {{"job_id", s.id}, {"epoch", std::to_string(epoch)}, {"node_id", node_id}});
   self->send(s.h->actors.nodes.get(), send_ack{node_id, {s.id, epoch}, stale});
 }
 
@@ -300,8 +303,7 @@ void read_anew(job_pointer self) {
   auto& s = self->state;
   s.reading = true;
   self->request(s.h->actors.reader(), store_limit, find_job{s.id, {}})
-      .then([self](job_view& view) { loaded(self, view); },
-            [self](const caf::error& why) { not_loaded(self, why); });
+      .then([self](job_view& view) { loaded(self, view); }, [self](const caf::error& why) { not_loaded(self, why); });
 }
 
 caf::result<job_view> on_cancel(job_pointer self, const cancel_job& ask) {
@@ -326,6 +328,32 @@ caf::result<job_view> on_await(job_pointer self, const await_job& ask) {
   return promise;
 }
 
+/// Questions that came between our wish to rest and its grant go to whoever has the id now; so does a grant.
+void go(job_pointer self) {
+  auto& s = self->state;
+  s.leaving = true;
+  auto jobs = s.h->actors.jobs.get();
+  for (auto& [ask, promise] : std::exchange(s.waiters, {})) {
+    s.answering += 1;
+    auto done = [self] {
+      self->state.answering -= 1;
+      rest(self);
+    };
+    self->request(jobs, caf::infinite, ask)
+        .then(
+            [promise, done](job_view& view) mutable {
+              promise.deliver(std::move(view));
+              done();
+            },
+            [promise, done](caf::error& why) mutable {
+              promise.deliver(std::move(why));
+              done();
+            });
+  }
+  if (s.loaded && is_granted(s.row.state)) self->send(jobs, tell_job{s.id, due{}});  // wakes it; changes nothing
+  rest(self);
+}
+
 job_actor::behavior_type live_job(job_pointer self, house* h, std::string id) {
   auto& s = self->state;
   s.h = h;
@@ -343,10 +371,7 @@ job_actor::behavior_type live_job(job_pointer self, house* h, std::string id) {
         on_tick(self);
         rest(self);
       },
-      [self](leave) {
-        self->state.leaving = true;
-        rest(self);
-      },
+      [self](leave) { go(self); },
   };
 }
 

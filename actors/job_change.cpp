@@ -42,8 +42,8 @@ change change_of(const job& before, const step& s, const run_report& report, tim
   c.moves = job_update{s.next};
   if (s.attempt) c.attempt = attempt_of(before, s, now_ms);
   if (s.settle)
-    c.closes = hold_close{before.hold_id, before.id, {before.provider_user, account_kind::earned, before.currency},
-                          *s.settle};
+    c.closes =
+        hold_close{before.hold_id, before.id, {before.provider_user, account_kind::earned, before.currency}, *s.settle};
   if (s.has_result) c.result = result_row{before.id, before.lease_epoch, report};
   if (!s.event.empty()) c.events.push_back(event_of(s.next, s, now_ms));
   return c;

@@ -33,7 +33,9 @@ struct ledger_health {
   std::string why;
   int64_t commits = 0, changes = 0;
 };
-struct get_health { using reply = ledger_health; };
+struct get_health {
+  using reply = ledger_health;
+};
 
 // --- readers ----------------------------------------------------------------------------------
 struct find_job {
@@ -41,27 +43,37 @@ struct find_job {
   std::string job_id;
   std::string user_id;  // empty: anybody's
 };
-struct job_page { std::vector<job_view> jobs; };
+struct job_page {
+  std::vector<job_view> jobs;
+};
 struct list_jobs {
   using reply = job_page;
   job_filter filter;
 };
-struct brief_page { std::vector<job_brief> jobs; };
+struct brief_page {
+  std::vector<job_brief> jobs;
+};
 struct list_live_jobs {
   using reply = brief_page;
   std::vector<job_state> states;
   std::string after_id;
   int32_t limit = 1000;
 };
-struct event_page { std::vector<event_row> events; };
+struct event_page {
+  std::vector<event_row> events;
+};
 struct read_events {
   using reply = event_page;
   std::string user_id, job_id;
   int64_t after = 0;
   int32_t limit = 100;
 };
-struct event_head { int64_t seq = 0; };
-struct read_event_head { using reply = event_head; };
+struct event_head {
+  int64_t seq = 0;
+};
+struct read_event_head {
+  using reply = event_head;
+};
 struct find_user {
   using reply = user_row;
   std::string id;
@@ -74,9 +86,15 @@ struct find_node_key {
   using reply = node_key_row;
   std::string key_hash;
 };
-struct node_page { std::vector<node_row> nodes; };
-struct list_nodes { using reply = node_page; };
-struct balance_page { std::vector<balance_row> balances; };
+struct node_page {
+  std::vector<node_row> nodes;
+};
+struct list_nodes {
+  using reply = node_page;
+};
+struct balance_page {
+  std::vector<balance_row> balances;
+};
 struct read_balances {
   using reply = balance_page;
   std::string owner;
@@ -107,9 +125,13 @@ struct admit {
   std::string credential;
 };
 /// The credential was revoked or its user changed: forget what is cached.
-struct forget_credential { std::string credential; };
+struct forget_credential {
+  std::string credential;
+};
 /// An entity has been idle: its supervisor lets it go.
-struct passivate { std::string id; };
+struct passivate {
+  std::string id;
+};
 
 // --- identity ---------------------------------------------------------------------------------
 struct registered {
@@ -180,15 +202,23 @@ struct await_job {
 
 // --- dispatcher -------------------------------------------------------------------------------
 /// Committed as queued, scheduled or waiting for a retry.
-struct jobs_waiting { std::vector<job_brief> jobs; };
+struct jobs_waiting {
+  std::vector<job_brief> jobs;
+};
 /// A queued job is no longer wanted.
-struct job_withdrawn { std::string job_id; };
-struct slot_freed { std::string node_id, job_id; };
+struct job_withdrawn {
+  std::string job_id;
+};
+struct slot_freed {
+  std::string node_id, job_id;
+};
 struct node_joined {
   node_offer offer;
   std::vector<job_brief> busy;
 };
-struct node_left { std::string node_id; };
+struct node_left {
+  std::string node_id;
+};
 /// nodes -> dispatcher: I am new and no node is here.
 struct nodes_left {};
 /// dispatcher -> nodes: I am new; tell me of every node that is here.
@@ -230,7 +260,9 @@ struct attempt_done {
 
 // --- events -----------------------------------------------------------------------------------
 /// A bell, not a parcel: read the rest from the store.
-struct committed { std::vector<std::string> users; };
+struct committed {
+  std::vector<std::string> users;
+};
 struct rung {};
 /// The socket has room again.
 struct socket_drained {};

@@ -147,7 +147,8 @@ node_actor::behavior_type node(node_pointer self, house* h, const node_welcome& 
   s.last_beat_ms = h->steady();
   for (auto& l : granted) s.leases[l.job_id] = {l.epoch, h->steady()};
   self->monitor(agent);
-  self->set_down_handler([self](const caf::down_msg&) { leave_silently(self, limits::lost_grace_ms, "connection closed"); });
+  self->set_down_handler(
+      [self](const caf::down_msg&) { leave_silently(self, limits::lost_grace_ms, "connection closed"); });
   self->delayed_send(self, 500ms, tick{});
   return {
       [self](const node_beat& x) { return on_beat(self, x); },

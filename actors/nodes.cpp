@@ -80,7 +80,8 @@ struct reconciled {
   std::vector<job_brief> busy;
 };
 
-reconciled reconcile(const std::string& node_id, std::vector<lease_ref> holding, const std::vector<job_brief>& granted) {
+reconciled reconcile(const std::string& node_id, std::vector<lease_ref> holding,
+                     const std::vector<job_brief>& granted) {
   reconciled r;
   std::sort(holding.begin(), holding.end());
   for (auto& j : granted) {
@@ -189,7 +190,8 @@ void rescue(nodes_pointer self, const std::string& node_id) {
               ++count;
             }
             if (count > 0) self->state.awaited.emplace(node_id, self->state.h->steady() + rescue_again_ms);
-            if (count > 0) log::warn("rescuing jobs of a lost node", {{"node_id", node_id}, {"jobs", std::to_string(count)}});
+            if (count > 0)
+              log::warn("rescuing jobs of a lost node", {{"node_id", node_id}, {"jobs", std::to_string(count)}});
           },
           [=](const caf::error&) { self->state.awaited.emplace(node_id, self->state.h->steady() + 1'000); });
 }
@@ -250,7 +252,7 @@ void announce(nodes_pointer self) {
               std::vector<job_brief> busy;
               for (auto& j : page.jobs)
                 if (j.node_id == id) busy.push_back(j);
-              node_offer offer{id,        n.user_id,    n.offer.region, n.session,      n.offer.slots,
+              node_offer offer{id,           n.user_id,    n.offer.region, n.session,     n.offer.slots,
                                n.offer.rate, n.offer.gpus, n.offer.labels, n.offer.models};
               self->send(s.h->actors.dispatcher.get(), node_joined{std::move(offer), std::move(busy)});
             }

@@ -40,9 +40,8 @@ reader_actor::behavior_type reader(reader_pointer self, std::unique_ptr<store_re
         return guarded([&]() -> caf::result<job_page> { return job_page{db->list_jobs(x.filter)}; });
       },
       [db](const list_live_jobs& x) {
-        return guarded([&]() -> caf::result<brief_page> {
-          return brief_page{db->live_jobs(x.states, x.after_id, x.limit)};
-        });
+        return guarded(
+            [&]() -> caf::result<brief_page> { return brief_page{db->live_jobs(x.states, x.after_id, x.limit)}; });
       },
       [db](const read_events& x) {
         return guarded([&]() -> caf::result<event_page> {

@@ -46,9 +46,8 @@ std::vector<child_spec> cast_list(house& h, const cast_options& o) {
   auto& a = h.actors;
   std::vector<child_spec> list;
   list.push_back({"events", true, starter<events_actor>(a.events, [&h] { return spawn_events(h); })});
-  list.push_back({"ledger", false, starter<ledger_actor>(a.ledger, [&h, o] {
-                    return spawn_ledger(h, o.blocking, o.open_writer());
-                  })});
+  list.push_back({"ledger", false,
+                  starter<ledger_actor>(a.ledger, [&h, o] { return spawn_ledger(h, o.blocking, o.open_writer()); })});
   for (size_t i = 0; i < o.readers; ++i) {
     a.readers.push_back(std::make_unique<place<reader_actor>>());
     list.push_back({"reader", true, starter<reader_actor>(*a.readers.back(), [&h, o] {
@@ -56,11 +55,13 @@ std::vector<child_spec> cast_list(house& h, const cast_options& o) {
                     })});
   }
   list.push_back({"sessions", true, starter<sessions_actor>(a.sessions, [&h] { return spawn_sessions(h); })});
-  list.push_back({"identity", true, starter<identity_actor>(a.identity, [&h, o] { return spawn_identity(h, o.blocking); })});
+  list.push_back(
+      {"identity", true, starter<identity_actor>(a.identity, [&h, o] { return spawn_identity(h, o.blocking); })});
   list.push_back({"wallets", true, starter<wallets_actor>(a.wallets, [&h] { return spawn_wallets(h); })});
   list.push_back({"jobs", true, starter<jobs_actor>(a.jobs, [&h] { return spawn_jobs(h); })});
   list.push_back({"dispatcher", true, starter<dispatcher_actor>(a.dispatcher, [&h] { return spawn_dispatcher(h); })});
   list.push_back({"nodes", true, starter<nodes_actor>(a.nodes, [&h] { return spawn_nodes(h); })});
+  list.push_back({"door", true, starter<door_actor>(a.door, [&h] { return spawn_door(h); })});
   return list;
 }
 
@@ -97,6 +98,7 @@ void stop_all(root_pointer self, const caf::error& why) {
   s.stopping = true;
   for (auto c = s.children.rbegin(); c != s.children.rend(); ++c) self->send_exit(c->handle, why);
   auto& a = s.h->actors;
+  a.door.set({});
   a.nodes.set({});
   a.dispatcher.set({});
   a.jobs.set({});
@@ -121,8 +123,9 @@ caf::behavior root(root_pointer self, house* h, cast_options options) {
       s.children.push_back({std::move(spec), {}});
       start(self, s.children.back());
     }
-  } catch (const store_unavailable& e) {
-    give_up(self, e.what());
+  } catch (const store_unavailable& e) {  // whoever asks whether all are there hears it
+    s.stopping = true;
+    s.why = e.what();
   }
   return {[self](tick) -> caf::result<void> {  // answers once everyone is there, or why not
     if (self->state.stopping) return to_error({errc::unavailable, self->state.why, {}, {}});

@@ -92,4 +92,8 @@ stream_actor spawn_stream(house& h, std::string user_id, std::string job_id, int
   return h.system.spawn(stream, &h, std::move(user_id), std::move(job_id), after, std::move(write));
 }
 
+void tell_drained(const stream_actor& stream) { caf::anon_send(stream, socket_drained{}); }
+
+void end_stream(const stream_actor& stream) { caf::anon_send_exit(stream, caf::exit_reason::user_shutdown); }
+
 }  // namespace troupe

@@ -47,10 +47,12 @@ change change_of(job_entry& x) {
 change change_of(deposit_money& x) {
   change c;
   c.once = std::move(x.once);
-  c.transfers.push_back({std::move(x.transfer_id), x.code,
+  c.transfers.push_back({std::move(x.transfer_id),
+                         x.code,
                          {std::string{platform_owner}, account_kind::issuance, x.currency},
                          {x.user_id, account_kind::available, x.currency},
-                         x.value, std::move(x.note)});
+                         x.value,
+                         std::move(x.note)});
   return c;
 }
 
@@ -90,7 +92,8 @@ caf::result<commit_results> submit(wallet_pointer self, submit_jobs& ask) {
   commit(self, std::move(changes), promise, [self, briefs](commit_results& answer, auto& p) {
     jobs_waiting told;
     for (size_t i = 0; i < briefs->size(); ++i)
-      if (answer.results[i].why == errc::ok && !answer.results[i].replayed) told.jobs.push_back(std::move((*briefs)[i]));
+      if (answer.results[i].why == errc::ok && !answer.results[i].replayed)
+        told.jobs.push_back(std::move((*briefs)[i]));
     if (!told.jobs.empty()) self->send(self->state.h->actors.dispatcher.get(), std::move(told));
     p.deliver(std::move(answer));
   });
@@ -139,9 +142,8 @@ struct wallets_state {
 using wallets_pointer = wallets_actor::stateful_pointer<wallets_state>;
 
 const wallet_actor& activate(wallets_pointer self, const std::string& owner) {
-  return self->state.live.get(self, owner, [self](const std::string& x) {
-    return self->system().spawn(wallet, self->state.h, x);
-  });
+  return self->state.live.get(self, owner,
+                              [self](const std::string& x) { return self->system().spawn(wallet, self->state.h, x); });
 }
 
 wallets_actor::behavior_type wallets(wallets_pointer self, house* h) {

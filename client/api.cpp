@@ -12,8 +12,8 @@ namespace {
 /// The line for a person inside an error body of any dialect.
 std::string message_of(const json& body) {
   auto& error = field(body, "error");
-  for (auto text : {text_at(body, "message"), text_at(error, "message"), text_at(body, "error"),
-                    text_at(body, "detail")})
+  for (auto text :
+       {text_at(body, "message"), text_at(error, "message"), text_at(body, "error"), text_at(body, "detail")})
     if (!text.empty()) return text;
   return {};
 }

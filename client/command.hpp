@@ -29,7 +29,7 @@ using arguments = std::vector<std::string>;
 
 /// Flags and help of one subcommand. Its options are added to `app`; then parse() once.
 class command {
- public:
+public:
   command(const world&, std::string name, const std::string& help, const std::string& footer = "");
 
   CLI::App app;
@@ -39,7 +39,7 @@ class command {
   bool parse(arguments, console&);
   server to() const;
 
- private:
+private:
   std::string url_, api_key_;
 };
 

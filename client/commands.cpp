@@ -25,13 +25,15 @@ std::string value_or(const std::map<std::string, std::string>& from, const std::
 }
 
 void print(world& w, const command& cmd, const json_answer& got, const std::string& text) {
-  if (cmd.json) print_raw(w.io, got.text);
-  else w.io.out << text << std::flush;
+  if (cmd.json)
+    print_raw(w.io, got.text);
+  else
+    w.io.out << text << std::flush;
 }
 
 /// Shows what kind of value an option wants, without the checks that CLI11 would append.
 class help_form : public CLI::Formatter {
- public:
+public:
   help_form() { column_width(27); }
   std::string make_option_opts(const CLI::Option* option) const override {
     auto type = option->get_type_name();
@@ -65,7 +67,8 @@ std::string page_query(int limit, const std::string& status = {}) {
 
 void add_limit(command& cmd, int& limit) {
   cmd.app.add_option("--limit", limit, "How many rows at most (default " + std::to_string(limit) + ")")
-      ->check(CLI::Range(1, limits::page_rows_max))->type_name("N");
+      ->check(CLI::Range(1, limits::page_rows_max))
+      ->type_name("N");
 }
 
 size_t terminal_columns() {
@@ -128,7 +131,8 @@ int jobs(world& w, const arguments& args) {
   command cmd(w, "troupe jobs", "Lists your jobs, newest first, or shows one with its output.");
   auto one = cmd.app.add_option("JOB", id, "Show this one")->type_name("");
   cmd.app.add_option("--status", status, "Only these: queued, processing, completed, failed or cancelled")
-      ->type_name("WORD")->excludes(one);
+      ->type_name("WORD")
+      ->excludes(one);
   add_limit(cmd, limit);
   if (!cmd.parse(args, w.io)) return 0;
   bool single = one->count() > 0;
@@ -196,7 +200,7 @@ namespace troupe {
 
 int run_client(const std::vector<std::string>& args) {
   bool terminal = isatty(STDOUT_FILENO) == 1;
-  client::console io{std::cout, std::cerr, terminal, terminal ? client::terminal_columns() : size_t{100}};
+  client::console io{std::cout, std::cerr, terminal, terminal ? client::terminal_columns() : size_t{10'000}};
   client::world w{process_environment(), io};
   return client::run(args, w);
 }

@@ -120,8 +120,10 @@ std::string percent_encode(std::string_view text) {
     auto byte = static_cast<uint8_t>(c);
     bool safe = (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
                 byte == '-' || byte == '_' || byte == '.' || byte == '~';
-    if (safe) out += c;
-    else (out += '%') += {hex[byte >> 4], hex[byte & 15]};
+    if (safe)
+      out += c;
+    else
+      (out += '%') += {hex[byte >> 4], hex[byte & 15]};
   }
   return out;
 }

@@ -8,14 +8,18 @@
 namespace troupe::client {
 
 /// The server refused or answered nonsense: exit code 1.
-struct trouble : std::runtime_error { using runtime_error::runtime_error; };
+struct trouble : std::runtime_error {
+  using runtime_error::runtime_error;
+};
 /// No connection, or it was lost before the answer: exit code 1, and trying again may help.
 struct away : trouble {
   away(const std::string& why, bool was_sent) : trouble(why), sent(was_sent) {}
   bool sent;  // the request may have reached the server
 };
 /// The caller's mistake: exit code 2.
-struct bad_usage : std::runtime_error { using runtime_error::runtime_error; };
+struct bad_usage : std::runtime_error {
+  using runtime_error::runtime_error;
+};
 
 struct patience {
   int connect_ms = 5'000;

@@ -36,9 +36,7 @@ character first_character(std::string_view text) {
   return {code, bytes, true};
 }
 
-bool is_control(uint32_t c) {
-  return c < 0x20 || (c >= 0x7F && c < 0xA0);
-}
+bool is_control(uint32_t c) { return c < 0x20 || (c >= 0x7F && c < 0xA0); }
 
 /// Invisible characters that reorder or hide what stands around them.
 bool is_deceptive(uint32_t c) {

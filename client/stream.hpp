@@ -30,15 +30,15 @@ struct follow_rules {
   int quiet_ms = 300'000;   // so long without an event, then `over` is asked
   int first_wait_ms = 250;  // before the first reconnect; doubles up to last_wait_ms
   int last_wait_ms = 5'000;
-  int tries_max = 30;       // reconnects in a row that bring nothing new: about two minutes
-  int steady_ms = 10'000;   // a connection that lasted so long was a good one
+  int tries_max = 30;      // reconnects in a row that bring nothing new: about two minutes
+  int steady_ms = 10'000;  // a connection that lasted so long was a good one
 };
 
 struct follow_hooks {
   std::function<void(const job_event&)> event;
-  std::function<void()> tick;                        // about every tick_ms while nothing comes
-  std::function<void(const std::string&)> dropped;   // the connection was lost; it will be tried again
-  std::function<bool()> over;                        // true: the job has ended, no event will come any more
+  std::function<void()> tick;                       // about every tick_ms while nothing comes
+  std::function<void(const std::string&)> dropped;  // the connection was lost; it will be tried again
+  std::function<bool()> over;                       // true: the job has ended, no event will come any more
 };
 
 /// Returns after the terminal event or when `over` says so. Throws trouble: refused, or away for too long.

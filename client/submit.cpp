@@ -29,13 +29,16 @@ void add_what(CLI::App& app, job_flags& f) {
   auto group = "What to run";
   app.add_option("--type", f.type, "process, script, inference, docker, training or noop")->group(group);
   app.add_option("--command", f.command, "Program and arguments; those with dashes go after --")
-      ->type_name("CMD ARGS...")->group(group);
+      ->type_name("CMD ARGS...")
+      ->group(group);
   app.add_option("--file", f.script_file, "Script to run (\"-\": standard input)")->type_name("FILE")->group(group);
   app.add_option("--interpreter", f.interpreter, "Runs the script, such as sh or python3")
-      ->type_name("PROGRAM")->group(group);
+      ->type_name("PROGRAM")
+      ->group(group);
   app.add_option("--params", f.params, "The job's params; flags are put on top")->type_name("JSON")->group(group);
   app.add_option("-f,--body", f.body_file, "The whole request from a file (\"-\": standard input)")
-      ->type_name("FILE")->group(group);
+      ->type_name("FILE")
+      ->group(group);
   app.add_option("--name", f.name, "A name to know it by (default: what is run)")->group(group);
   app.add_option("--tag", f.tags, "May be given more than once")->allow_extra_args(false)->group(group);
 }
@@ -44,24 +47,37 @@ void add_needs(CLI::App& app, job_flags& f) {
   auto group = "Where it may run";
   app.add_option("--gpu-type", f.gpu_type, "GPU model, such as nvidia-tesla-a100")->group(group);
   app.add_option("--gpu-count", f.gpu_count, "How many GPUs")
-      ->check(CLI::Range(0, limits::gpu_count_max))->type_name("N")->group(group);
+      ->check(CLI::Range(0, limits::gpu_count_max))
+      ->type_name("N")
+      ->group(group);
   app.add_option("--vram-mb", f.vram_mb, "Memory of each GPU, at least")
-      ->check(CLI::NonNegativeNumber)->type_name("MB")->group(group);
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("MB")
+      ->group(group);
   app.add_option("--region", f.region, "Only nodes of this region")->group(group);
   app.add_option("--label", f.labels, "Only nodes with this label; may be given more than once")
-      ->allow_extra_args(false)->type_name("KEY=VALUE")->group(group);
+      ->allow_extra_args(false)
+      ->type_name("KEY=VALUE")
+      ->group(group);
   app.add_option("--max-price", f.max_price, "Only nodes that cost at most this much per hour")
-      ->type_name("AMOUNT")->group(group);
+      ->type_name("AMOUNT")
+      ->group(group);
 }
 
 void add_how(CLI::App& app, submit_flags& f) {
   auto group = "How it is run";
   app.add_option("--timeout", f.job.timeout_seconds, "End it after so long; the money for it is held")
-      ->check(CLI::PositiveNumber)->type_name("SECONDS")->group(group);
+      ->check(CLI::PositiveNumber)
+      ->type_name("SECONDS")
+      ->group(group);
   app.add_option("--max-attempts", f.job.max_attempts, "Starts before giving up when nodes fail")
-      ->check(CLI::Range(1, limits::attempts_max))->type_name("N")->group(group);
+      ->check(CLI::Range(1, limits::attempts_max))
+      ->type_name("N")
+      ->group(group);
   app.add_option("--priority", f.job.priority, "0 to 9, higher is sooner")
-      ->check(CLI::Range(0, limits::priority_max))->type_name("N")->group(group);
+      ->check(CLI::Range(0, limits::priority_max))
+      ->type_name("N")
+      ->group(group);
   app.add_option("--key", f.key, "Idempotency key: the same key never runs twice")->type_name("TEXT")->group(group);
   app.add_flag("--watch", f.watch, "Follow the job to its end")->group(group);
 }
@@ -114,8 +130,10 @@ int submit(world& w, const arguments& args) {
   if (f.key.empty()) f.key = new_id("key");
   auto to = cmd.to();
   auto got = send_once(to, {"POST", "/api/v1/jobs", body_text(f.job), f.key});
-  if (cmd.json) print_raw(w.io, got.text);
-  else w.io.out << submitted_text(got.value) << std::flush;
+  if (cmd.json)
+    print_raw(w.io, got.text);
+  else
+    w.io.out << submitted_text(got.value) << std::flush;
   if (!f.watch) return 0;
   auto id = first_text(got.value, {"job_id", "id"});
   if (id.empty()) throw trouble(to.url() + " accepted the job but did not name it");

@@ -74,7 +74,8 @@ std::string gpu_text(const json& gpu) {
   auto vram = number_at(gpu, "vram_mb").value_or(0);
   auto name = first_text(gpu, {"model_name", "model", "gpu_model"});
   return joined({count > 1 ? text_at(gpu, "count") + "x" : "", name,
-                 vram >= 1024 ? std::to_string(std::llround(vram / 1024)) + " GB" : ""}, " ");
+                 vram >= 1024 ? std::to_string(std::llround(vram / 1024)) + " GB" : ""},
+                " ");
 }
 
 std::string gpus_text(const json& node) {
@@ -90,8 +91,8 @@ std::string slots_text(const json& node) {
 }
 
 row transaction_row(const json& t) {
-  return {time_at(t, "created_at"), text_at(t, "type"), money(t, "amount"), text_at(t, "fee"), text_at(t, "status"),
-          first_text(t, {"job_id", "description"})};
+  return {time_at(t, "created_at"), text_at(t, "type"),   money(t, "amount"),
+          text_at(t, "fee"),        text_at(t, "status"), first_text(t, {"job_id", "description"})};
 }
 
 }  // namespace
@@ -134,8 +135,8 @@ std::string jobs_table(const json& page) {
     rows.push_back({first_text(job, {"job_id", "id"}), text_at(job, "status"), first_text(job, {"kind", "type"}),
                     text_at(job, "name"), time_at(job, "created_at"), percent_at(job, "progress"), money(job, "cost")});
   if (rows.empty()) return "no jobs\n";
-  return table({{"JOB", false, true}, {"STATUS"}, {"TYPE"}, {"NAME"}, {"CREATED (UTC)"}, {"DONE", true},
-                {"COST", true}}, rows);
+  return table(
+      {{"JOB", false, true}, {"STATUS"}, {"TYPE"}, {"NAME"}, {"CREATED (UTC)"}, {"DONE", true}, {"COST", true}}, rows);
 }
 
 std::string wallet_text(const json& account, const json& wallet) {
@@ -147,8 +148,8 @@ std::string wallet_text(const json& account, const json& wallet) {
   std::vector<row> rows;
   if (balances.is_object())
     for (auto& [asset, b] : balances.items())
-      rows.push_back({plain(asset), text_at(b, "balance"), text_at(b, "held"), text_at(b, "available"),
-                      text_at(b, "pending")});
+      rows.push_back(
+          {plain(asset), text_at(b, "balance"), text_at(b, "held"), text_at(b, "available"), text_at(b, "pending")});
   if (rows.empty()) return out + facts({{"balance", text_at(account, "balance")}});
   return out + "\n" +
          table({{"ASSET"}, {"BALANCE", true}, {"HELD", true}, {"AVAILABLE", true}, {"PENDING", true}}, rows);
@@ -168,15 +169,22 @@ std::string nodes_table(const json& page) {
                     slots_text(n), gpus_text(n), first_text(n, {"region", "location"}),
                     first_text(n, {"price_per_hour", "hourly_rate"}), time_at(n, "last_seen_at")});
   if (rows.empty()) return "no nodes\n";
-  return table({{"NODE", false, true}, {"NAME"}, {"STATUS"}, {"FREE", true}, {"GPUS"}, {"REGION"}, {"PER HOUR", true},
-                {"LAST SEEN (UTC)"}}, rows);
+  return table({{"NODE", false, true},
+                {"NAME"},
+                {"STATUS"},
+                {"FREE", true},
+                {"GPUS"},
+                {"REGION"},
+                {"PER HOUR", true},
+                {"LAST SEEN (UTC)"}},
+               rows);
 }
 
 std::string event_details(const job_event& e) {
-  return joined({e.progress ? percent_text(*e.progress) : "", e.message,
-                 e.attempt.empty() ? "" : "attempt " + e.attempt,
-                 e.provider_id.empty() ? "" : "on " + e.provider_id, e.cost.empty() ? "" : "cost " + e.cost, e.error},
-                ", ");
+  return joined(
+      {e.progress ? percent_text(*e.progress) : "", e.message, e.attempt.empty() ? "" : "attempt " + e.attempt,
+       e.provider_id.empty() ? "" : "on " + e.provider_id, e.cost.empty() ? "" : "cost " + e.cost, e.error},
+      ", ");
 }
 
 std::string event_line(const job_event& e) {

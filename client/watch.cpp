@@ -15,7 +15,7 @@ constexpr size_t bar_columns = 30;
 
 /// Draws events: a line each, or on a terminal one line that is drawn again while the job makes progress.
 class screen {
- public:
+public:
   screen(console& io, bool json) : io_(io), json_(json), live_(io.terminal && !json) {}
   ~screen() { wipe(); }
   screen(const screen&) = delete;
@@ -46,21 +46,19 @@ class screen {
     io_.err << "troupe watch: " << plain(text) << std::endl;
   }
 
- private:
+private:
   void draw() {
     auto percent = std::to_string(static_cast<int>(100 * std::clamp(fraction_, 0.0, 1.0) + 1e-9));
     percent.insert(0, percent.size() < 3 ? 3 - percent.size() : 0, ' ');
-    auto line = progress_bar(fraction_, bar_columns) + " " + percent + " %  " +
-                clock_text(ran_ms()) + "  " + last_.message;
+    auto line =
+        progress_bar(fraction_, bar_columns) + " " + percent + " %  " + clock_text(ran_ms()) + "  " + last_.message;
     // One column stays free: a full line makes some terminals go to the next, and then it cannot be drawn again.
     io_.out << "\r\x1b[K" << cut(line, io_.columns - 1) << std::flush;
     drawn_ = true;
   }
 
   /// By the server's clock, which may differ from ours: from start to last event, and ours only from there on.
-  int64_t ran_ms() const {
-    return started_ms_ == 0 ? 0 : event_ms_ - started_ms_ + steady_ms() - arrived_ms_;
-  }
+  int64_t ran_ms() const { return started_ms_ == 0 ? 0 : event_ms_ - started_ms_ + steady_ms() - arrived_ms_; }
 
   void wipe() {
     if (drawn_) io_.out << "\r\x1b[K" << std::flush;
@@ -109,8 +107,10 @@ int watch_job(world& w, const server& to, const std::string& job_id, bool json) 
     follow(to, job_id, rules, hooks);
   }
   auto job = call(to, {"GET", path});
-  if (json) print_raw(w.io, job.text);
-  else w.io.out << "\n" << job_text(job.value) << std::flush;
+  if (json)
+    print_raw(w.io, job.text);
+  else
+    w.io.out << "\n" << job_text(job.value) << std::flush;
   if (ended_as.empty()) ended_as = text_at(job.value, "status");
   return ended_as == "completed" ? 0 : 1;
 }

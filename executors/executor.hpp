@@ -33,7 +33,7 @@ struct run_callbacks {
 
 /// A started attempt. Thread-safe. Destroying it cancels the attempt and waits for its end.
 class run {
- public:
+public:
   virtual ~run() = default;
   /// Ends the attempt soon: SIGTERM to the process group, SIGKILL after the grace. `done` follows with
   /// run_outcome::cancelled, unless the attempt ended by itself first.

@@ -17,8 +17,13 @@ bool looks_like_email(std::string_view x) {
 }
 
 json user_json(const user_row& u) {
-  return {{"id", u.id},     {"email", u.email}, {"username", u.username},           {"organization", u.organization},
-          {"role", u.role}, {"tier", u.tier},   {"created_at", time_json(u.created_ms)}};
+  return {{"id", u.id},
+          {"email", u.email},
+          {"username", u.username},
+          {"organization", u.organization},
+          {"role", u.role},
+          {"tier", u.tier},
+          {"created_at", time_json(u.created_ms)}};
 }
 
 /// The union of what the originals answer to a login, contract section 6.1.

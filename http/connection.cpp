@@ -61,9 +61,8 @@ void connection::read() {
   reading_ = true;
   auto body_bytes = static_cast<size_t>(std::min<uint64_t>(body_.left(), body_read_bytes_max));
   auto room = phase_ == phase::body ? std::max(body_bytes, read_bytes_min) : read_bytes_min;
-  socket_.async_read_some(in_.prepare(room), [self = shared_from_this()](error_code error, size_t bytes) {
-    self->on_read(error, bytes);
-  });
+  socket_.async_read_some(in_.prepare(room),
+                          [self = shared_from_this()](error_code error, size_t bytes) { self->on_read(error, bytes); });
 }
 
 void connection::on_read(error_code error, size_t bytes) {
@@ -73,8 +72,7 @@ void connection::on_read(error_code error, size_t bytes) {
     case phase::answering:
     case phase::writing:  // a time-out was quicker: the reply ends this connection
       return;
-    case phase::lingering:
-      return error ? close() : read();
+    case phase::lingering: return error ? close() : read();
     case phase::idle:
     case phase::head:
     case phase::body:
@@ -128,8 +126,10 @@ refusal connection::take_head(const request_head& head) {
   auto question = head.target.find('?');
   auto raw_path = head.target.substr(0, question);
   bool whole_server = head.target == "*" && head.method == "OPTIONS";
-  if (whole_server) request_.path = "*";
-  else if (!decode_path(raw_path, request_.path)) return {400, "VALIDATION_ERROR", "bad path in the request target"};
+  if (whole_server)
+    request_.path = "*";
+  else if (!decode_path(raw_path, request_.path))
+    return {400, "VALIDATION_ERROR", "bad path in the request target"};
   request_.query = question == head.target.npos ? std::string_view{} : head.target.substr(question + 1);
   request_.method = head.method;
   request_.target = head.target;
@@ -178,20 +178,16 @@ http_request connection::take_request() {
 void connection::on_deadline() {
   if (!overdue(steady_now_ms())) return;  // progress came between the look and now
   switch (phase_) {
-    case phase::head:
-      return refuse({408, "REQUEST_TIMEOUT", "the request header took too long"});
-    case phase::body:
-      return refuse({408, "REQUEST_TIMEOUT", "the request body took too long"});
+    case phase::head: return refuse({408, "REQUEST_TIMEOUT", "the request header took too long"});
+    case phase::body: return refuse({408, "REQUEST_TIMEOUT", "the request body took too long"});
     case phase::answering:
       end_answer();
       linger_ = false;  // all was read; and the handler may still look at the header bytes
       return refuse({504, "TIMEOUT", "the answer took too long"});
     case phase::idle:
     case phase::writing:
-    case phase::lingering:
-      return close();
-    case phase::closed:
-      return;
+    case phase::lingering: return close();
+    case phase::closed: return;
   }
 }
 

@@ -11,7 +11,7 @@ namespace troupe {
 
 /// The bytes read and not yet used. The header of the request at work stays in place until it is answered.
 class input_buffer {
- public:
+public:
   std::string_view unread() const { return {bytes_.data() + begin_, end_ - begin_}; }
   void consume(size_t n) { begin_ += n; }
   /// At least so much room to read into. May move what is unread and, when it grows, all.
@@ -23,13 +23,13 @@ class input_buffer {
   /// Between two requests; gives back the memory that a large one took.
   void unpin();
 
- private:
+private:
   std::string bytes_;
   size_t begin_ = 0, end_ = 0, pinned_begin_ = 0, pinned_end_ = 0;
 };
 
 class connection final : public session, public std::enable_shared_from_this<connection> {
- public:
+public:
   connection(std::shared_ptr<server_core>, tcp_socket);
 
   /// On the strand, once.
@@ -38,7 +38,7 @@ class connection final : public session, public std::enable_shared_from_this<con
   void drain() override;
   void abort() override;
 
- private:
+private:
   enum class phase : uint8_t { idle, head, body, answering, writing, lingering, closed };
   using error_code = boost::system::error_code;
 
@@ -58,7 +58,8 @@ class connection final : public session, public std::enable_shared_from_this<con
   void hand_over_upgrade();
   bool begin_answer();
   void end_answer();
-  template <class Work> void from_anywhere(Work);
+  template <class Work>
+  void from_anywhere(Work);
   void answer_upgrade(uint64_t request, upgrade_answer);
   void become_socket(upgrade_answer);
   void answer(uint64_t request, http_reply);

@@ -120,7 +120,8 @@ void connection::refuse(const refusal& why) {
 }
 
 void connection::refuse_busy() {
-  auto reply = core_->handlers.refuse(503, "SERVICE_UNAVAILABLE", "too many requests in flight, try again soon", request_id_);
+  auto reply =
+      core_->handlers.refuse(503, "SERVICE_UNAVAILABLE", "too many requests in flight, try again soon", request_id_);
   reply.headers.emplace_back("Retry-After", "1");
   write(std::move(reply));
 }
@@ -133,8 +134,10 @@ void connection::write(http_reply reply) {
   out_body_.clear();
   write_head(out_, reply, {request_id_, http_1_0_, keep_alive_});
   bool no_body = head_only_ || reply.status == 204 || reply.status == 304;
-  if (!no_body && reply.body.size() <= joined_bytes_max) out_ += reply.body;
-  else if (!no_body) out_body_ = std::move(reply.body);
+  if (!no_body && reply.body.size() <= joined_bytes_max)
+    out_ += reply.body;
+  else if (!no_body)
+    out_body_ = std::move(reply.body);
   allow(core_->options.body_ms);
   write_some();
 }

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <stdexcept>
 
+#include "actors/exchange.hpp"
 #include "http/json.hpp"
 
 namespace troupe {
@@ -15,15 +16,10 @@ namespace {
 
 template <class Handle, class M>
 typename M::reply must(house& h, const Handle& to, M message) {
-  caf::scoped_actor self{h.system};
-  typename M::reply result;
-  self->request(to, std::chrono::seconds{10}, std::move(message))
-      .receive([&](typename M::reply& x) { result = std::move(x); },
-               [&](const caf::error& why) {
-                 auto f = to_failure(why);
-                 throw std::runtime_error{f.detail.empty() ? h.system.render(why) : f.detail};
-               });
-  return result;
+  auto answer = ask_and_wait(h, to, std::move(message));
+  if (auto* bad = std::get_if<failure>(&answer))
+    throw std::runtime_error{bad->detail.empty() ? to_string(bad->code) : bad->detail};
+  return std::move(std::get<typename M::reply>(answer));
 }
 
 void must_commit(house& h, change c) {
@@ -32,11 +28,8 @@ void must_commit(house& h, change c) {
 }
 
 bool known(house& h, const std::string& api_key) {
-  caf::scoped_actor self{h.system};
-  auto good = false;
-  self->request(h.actors.reader(), std::chrono::seconds{10}, find_credential{"key:" + sha256_hex(api_key)})
-      .receive([&](const credential_row&) { good = true; }, [](const caf::error&) {});
-  return good;
+  auto answer = ask_and_wait(h, h.actors.reader(), find_credential{"key:" + sha256_hex(api_key)});
+  return std::holds_alternative<credential_row>(answer);
 }
 
 std::optional<dev_account> read_file(const std::string& data_dir) {
@@ -44,10 +37,12 @@ std::optional<dev_account> read_file(const std::string& data_dir) {
   std::string text{std::istreambuf_iterator<char>{file}, {}};
   auto j = json::parse(text, nullptr, false);
   if (!j.is_object()) return std::nullopt;
-  auto word = [&](const char* name) { return j.contains(name) && j[name].is_string() ? j[name].get<std::string>() : ""; };
-  return dev_account{word("user_id"),     word("email"),          word("password"),      word("api_key"),
-                     word("admin_id"),    word("admin_email"),    word("admin_password"), word("admin_api_key"),
-                     word("node_key")};
+  auto word = [&](const char* name) {
+    return j.contains(name) && j[name].is_string() ? j[name].get<std::string>() : "";
+  };
+  return dev_account{word("user_id"),        word("email"),         word("password"),
+                     word("api_key"),        word("admin_id"),      word("admin_email"),
+                     word("admin_password"), word("admin_api_key"), word("node_key")};
 }
 
 /// The plain address when it is free, else one of its own.
@@ -66,9 +61,12 @@ registered make_user(house& h, const std::string& name, const std::string& role,
 /// The transfer's id makes the gift happen once, whatever crashes in between.
 void give(house& h, const std::string& user_id, asset currency) {
   change c;
-  c.transfers.push_back({"txn_dev_" + user_id + "_" + std::string{to_string(currency)}, transfer_code::deposit,
+  c.transfers.push_back({"txn_dev_" + user_id + "_" + std::string{to_string(currency)},
+                         transfer_code::deposit,
                          {std::string{platform_owner}, account_kind::issuance, currency},
-                         {user_id, account_kind::available, currency}, 100 * one, "faucet"});
+                         {user_id, account_kind::available, currency},
+                         100 * one,
+                         "faucet"});
   must_commit(h, std::move(c));
 }
 
@@ -113,7 +111,8 @@ void write_dev_file(const std::string& data_dir, const dev_account& a, const std
   auto text = j.dump(2) + "\n";
   auto path = data_dir + "/dev.json", fresh = path + ".new";
   auto fd = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  auto written = fd >= 0 && ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(fd) == 0;
+  auto written =
+      fd >= 0 && ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(fd) == 0;
   if (fd >= 0) ::close(fd);
   if (!written || ::rename(fresh.c_str(), path.c_str()) != 0) throw std::runtime_error{"cannot write " + path};
 }

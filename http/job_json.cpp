@@ -102,8 +102,8 @@ std::string event_frame(const event_row& e) {
     data["currency"] = to_string(e.currency);
     if (!e.error_code.empty()) data["error"] = {{"code", e.error_code}, {"message", e.message}};
   }
-  json frame{{"type", e.kind},          {"event", "job." + e.kind},      {"seq", e.seq},         {"job_id", e.job_id},
-             {"channel", "jobs"},       {"timestamp", iso_time(e.at_ms)}, {"data", std::move(data)}};
+  json frame{{"type", e.kind},    {"event", "job." + e.kind},       {"seq", e.seq},           {"job_id", e.job_id},
+             {"channel", "jobs"}, {"timestamp", iso_time(e.at_ms)}, {"data", std::move(data)}};
   if (e.terminal) frame["terminal"] = true;
   return frame.dump(-1, ' ', false, json::error_handler_t::replace);
 }

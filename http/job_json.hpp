@@ -1,9 +1,9 @@
 // Jobs and events as the public API shows them, and the body of a submit as a submission.
 #pragma once
 
+#include "actors/messages.hpp"
 #include "http/json.hpp"
 #include "model/pricing.hpp"
-#include "persistence/store.hpp"
 
 namespace troupe {
 

@@ -12,7 +12,8 @@ outcome<std::optional<idempotency_row>> once_of(const call& c, std::string_view 
                                                 int status, const json& answer) {
   auto& key = c.request.idempotency_key;
   if (key.empty()) return std::optional<idempotency_row>{};
-  if (key.size() > limits::idempotency_key_bytes_max) return failure{errc::invalid, "Idempotency-Key is too long", {}, {}};
+  if (key.size() > limits::idempotency_key_bytes_max)
+    return failure{errc::invalid, "Idempotency-Key is too long", {}, {}};
   return std::optional{
       idempotency_row{c.who.user_id + " " + std::string{what}, key, sha256_hex(content), status, answer.dump()}};
 }
@@ -122,7 +123,8 @@ void list(const call_ptr& c) {
   if (auto status = query_value(query, "status"); !status.empty()) {
     static const std::set<std::string> known{"queued", "processing", "cancelling", "completed", "failed", "cancelled"};
     if (!known.contains(status))
-      return c->refuse({errc::invalid, "status must be queued, processing, cancelling, completed, failed or cancelled", {}, {}});
+      return c->refuse(
+          {errc::invalid, "status must be queued, processing, cancelling, completed, failed or cancelled", {}, {}});
     filter.status = status;
   }
   auto wanted = *limit;
@@ -130,9 +132,9 @@ void list(const call_ptr& c) {
     auto rows = json::array();
     for (auto& view : page.jobs) rows.push_back(job_json(view));
     auto full = static_cast<int64_t>(page.jobs.size()) == wanted;
-    c->reply(200, {{"jobs", std::move(rows)},
-                   {"limit", wanted},
-                   {"next", full ? json(page.jobs.back().row.id) : json(nullptr)}});
+    c->reply(
+        200,
+        {{"jobs", std::move(rows)}, {"limit", wanted}, {"next", full ? json(page.jobs.back().row.id) : json(nullptr)}});
   });
 }
 
@@ -154,7 +156,8 @@ void add_job_routes(std::vector<route>& rows) {
   rows.push_back({"POST", "/api/v1/jobs/batch", access::user, "Submit up to 1,000 jobs", submit_batch,
                   limits::batch_body_bytes_max});
   rows.push_back({"GET", "/api/v1/jobs", access::user, "Your jobs, newest first: ?status=&limit=&before=", list});
-  rows.push_back({"DELETE", "/api/v1/jobs/{id}", access::user, "Cancel a job; what it used is paid, the rest released", cancel});
+  rows.push_back(
+      {"DELETE", "/api/v1/jobs/{id}", access::user, "Cancel a job; what it used is paid, the rest released", cancel});
 }
 
 }  // namespace troupe

@@ -60,10 +60,14 @@ std::string message_of(const failure& f) {
 }
 
 json envelope(int status, std::string_view code, std::string_view message, const std::string& request_id) {
-  return {{"success", false},  {"error_code", code},
-          {"message", message}, {"error", message},
-          {"status", status},   {"details", json::object()},
-          {"timestamp", iso_time(wall_ms())}, {"request_id", request_id}};
+  return {{"success", false},
+          {"error_code", code},
+          {"message", message},
+          {"error", message},
+          {"status", status},
+          {"details", json::object()},
+          {"timestamp", iso_time(wall_ms())},
+          {"request_id", request_id}};
 }
 
 http_reply openai_error(const failure& f, int status) {
@@ -160,7 +164,8 @@ std::vector<std::string> fields::texts(std::string_view name, size_t count_max, 
   auto good = value->is_array() && value->size() <= count_max;
   for (size_t i = 0; good && i < value->size(); ++i) {
     auto& x = (*value)[i];
-    good = x.is_string() && !x.get_ref<const std::string&>().empty() && x.get_ref<const std::string&>().size() <= bytes_max;
+    good = x.is_string() && !x.get_ref<const std::string&>().empty() &&
+           x.get_ref<const std::string&>().size() <= bytes_max;
     if (good) result.push_back(x.get<std::string>());
   }
   if (!good) refuse(std::string{name} + " must be an array of at most " + std::to_string(count_max) + " short strings");

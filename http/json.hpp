@@ -16,12 +16,13 @@ namespace troupe {
 
 using json = nlohmann::json;
 
-/// Parses a body that must be one JSON object nested at most 64 deep. An empty body is refused like any other non-object.
+/// Parses a body that must be one JSON object nested at most 64 deep. An empty body is refused like any other
+/// non-object.
 outcome<json> parse_object(std::string_view body);
 
 /// Reads the fields of an object one by one; the first thing wrong is kept, and every field must have been asked for.
 class fields {
- public:
+public:
   explicit fields(const json& object) : object_(object) {}
 
   std::string text(std::string_view name, size_t bytes_max, bool required = false);
@@ -40,7 +41,7 @@ class fields {
   /// The first thing wrong, or nothing. `allow_unknown`: fields nobody asked for are ignored.
   std::optional<failure> problem(bool allow_unknown = false);
 
- private:
+private:
   const json* find(std::string_view name);
   const json& object_;
   std::set<std::string, std::less<>> asked_;

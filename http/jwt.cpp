@@ -18,8 +18,8 @@ constexpr size_t token_bytes_max = 4096;
 std::string mac(std::string_view text, const std::string& secret) {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
-  HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()), reinterpret_cast<const unsigned char*>(text.data()),
-       text.size(), digest, &size);
+  HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
+       reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest, &size);
   return {reinterpret_cast<char*>(digest), size};
 }
 
@@ -75,11 +75,23 @@ std::optional<token_claims> claims_of(std::string_view text, time_ms now_ms) {
 std::string sign_token(const token_claims& c, const std::string& secret, int64_t minutes, time_ms now_ms) {
   auto now_s = now_ms / 1000;
   json header{{"alg", "HS256"}, {"typ", "JWT"}};
-  json payload{{"iss", issuer},        {"aud", audience},    {"sub", c.user_id},  {"iat", now_s},
-               {"nbf", now_s},         {"exp", now_s + minutes * 60},             {"jti", random_hex(16)},
-               {"sid", c.session_id},  {"typ", "access"},    {"role", c.role},    {"tier", c.tier},
-               {"user_id", c.user_id}, {"email", c.email},   {"username", c.username},
-               {"scope", {"read", "write"}}, {"mfa_verified", false}, {"rate_limit_tier", c.tier}};
+  json payload{{"iss", issuer},
+               {"aud", audience},
+               {"sub", c.user_id},
+               {"iat", now_s},
+               {"nbf", now_s},
+               {"exp", now_s + minutes * 60},
+               {"jti", random_hex(16)},
+               {"sid", c.session_id},
+               {"typ", "access"},
+               {"role", c.role},
+               {"tier", c.tier},
+               {"user_id", c.user_id},
+               {"email", c.email},
+               {"username", c.username},
+               {"scope", {"read", "write"}},
+               {"mfa_verified", false},
+               {"rate_limit_tier", c.tier}};
   auto text = base64url(header.dump()) + '.' + base64url(payload.dump());
   return text + '.' + base64url(mac(text, secret));
 }

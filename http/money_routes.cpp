@@ -60,9 +60,11 @@ void pay_in(const call_ptr& c, deposit_money message, std::string_view scope) {
               {"currency", to_string(message.currency)},
               {"timestamp", iso_time(now)}};
   auto& key = c->request.idempotency_key;
-  if (key.size() > limits::idempotency_key_bytes_max) return c->refuse({errc::invalid, "Idempotency-Key is too long", {}, {}});
+  if (key.size() > limits::idempotency_key_bytes_max)
+    return c->refuse({errc::invalid, "Idempotency-Key is too long", {}, {}});
   if (!key.empty())
-    message.once = idempotency_row{c->who.user_id + " " + std::string{scope}, key, sha256_hex(c->request.body), 200, answer.dump()};
+    message.once = idempotency_row{c->who.user_id + " " + std::string{scope}, key, sha256_hex(c->request.body), 200,
+                                   answer.dump()};
   ask(c, c->e.h.actors.wallets.get(), std::move(message), [c, answer](const change_result& result) mutable {
     if (result.why != errc::ok) return c->refuse(to_failure(result));
     if (result.replayed) {
@@ -76,8 +78,7 @@ void pay_in(const call_ptr& c, deposit_money message, std::string_view scope) {
 }
 
 void faucet(const call_ptr& c) {
-  if (!c->e.h.settings.dev)
-    return c->refuse({errc::forbidden, "deposits by request exist under --dev only", {}, {}});
+  if (!c->e.h.settings.dev) return c->refuse({errc::forbidden, "deposits by request exist under --dev only", {}, {}});
   auto body = parse_object(c->request.body);
   if (auto bad = std::get_if<failure>(&body)) return c->refuse(*bad);
   fields f{std::get<json>(body)};
@@ -156,7 +157,9 @@ void wallet_balance(const call_ptr& c) {
 }
 
 json transaction_json(const transaction_row& t, const std::string& owner) {
-  auto wallet = [](const account_key& a) { return a.owner.starts_with("user_") ? json(wallet_id_of(a.owner)) : json(nullptr); };
+  auto wallet = [](const account_key& a) {
+    return a.owner.starts_with("user_") ? json(wallet_id_of(a.owner)) : json(nullptr);
+  };
   auto incoming = t.credit.owner == owner;
   return {{"id", t.id},
           {"seq", t.seq},
@@ -181,7 +184,8 @@ void transactions(const call_ptr& c) {
   if (!owner) return refuse_wallet(c);
   auto limit = query_integer(c->request.query, "limit", 1, limits::page_rows_max, 50);
   auto offset = query_integer(c->request.query, "offset", 0, 1'000'000'000, 0);
-  if (!limit || !offset) return c->refuse({errc::invalid, "limit (1 to 1000) and offset (from 0) must be integers", {}, {}});
+  if (!limit || !offset)
+    return c->refuse({errc::invalid, "limit (1 to 1000) and offset (from 0) must be integers", {}, {}});
   read_transactions message{*owner, static_cast<int32_t>(*limit), static_cast<int32_t>(*offset),
                             query_value(c->request.query, "job_id")};
   ask(c, c->e.h.actors.reader(), message, [c, message](const transaction_page& page) {

@@ -69,10 +69,11 @@ std::optional<int64_t> query_integer(std::string_view query, std::string_view na
 /// Asks an actor; refuses the call when it fails, else hands the answer on.
 template <class Handle, class M, class Next>
 void ask(const call_ptr& c, const Handle& to, M message, Next next, std::chrono::milliseconds limit = no_limit) {
-  exchange(c->e.h, to, std::move(message), limit, [c, next = std::move(next)](outcome<typename M::reply> answer) mutable {
-    if (auto bad = std::get_if<failure>(&answer)) return c->refuse(*bad);
-    next(std::get<typename M::reply>(answer));
-  });
+  exchange(c->e.h, to, std::move(message), limit,
+           [c, next = std::move(next)](outcome<typename M::reply> answer) mutable {
+             if (auto bad = std::get_if<failure>(&answer)) return c->refuse(*bad);
+             next(std::get<typename M::reply>(answer));
+           });
 }
 
 // Groups of rows, each in its own file.

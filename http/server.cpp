@@ -17,8 +17,8 @@ namespace {
 namespace net = boost::asio;
 using error_code = boost::system::error_code;
 using tcp_acceptor = net::basic_socket_acceptor<net::ip::tcp, executor_type>;
-using timer = net::basic_waitable_timer<std::chrono::steady_clock, net::wait_traits<std::chrono::steady_clock>,
-                                        executor_type>;
+using timer =
+    net::basic_waitable_timer<std::chrono::steady_clock, net::wait_traits<std::chrono::steady_clock>, executor_type>;
 
 constexpr int backlog = 4096;
 constexpr int sweep_ms_max = 1'000;
@@ -32,7 +32,7 @@ int sweep_ms(const server_options& o) {
 }
 
 class server final : public http_server {
- public:
+public:
   server(server_options, server_handlers);
   ~server() override { stop(0); }
 
@@ -40,7 +40,7 @@ class server final : public http_server {
   void stop(int drain_ms) override;
   size_t in_flight() const override { return core_->in_flight; }
 
- private:
+private:
   void listen();
   void accept();
   void on_accept(error_code, tcp_socket);
@@ -87,9 +87,8 @@ void server::listen() {
 }
 
 void server::accept() {
-  acceptor_.async_accept(core_->next_context().get_executor(), [this](error_code error, tcp_socket socket) {
-    on_accept(error, std::move(socket));
-  });
+  acceptor_.async_accept(core_->next_context().get_executor(),
+                         [this](error_code error, tcp_socket socket) { on_accept(error, std::move(socket)); });
 }
 
 void server::on_accept(error_code error, tcp_socket socket) {

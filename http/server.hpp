@@ -14,10 +14,10 @@
 namespace troupe {
 
 struct http_request {
-  std::string method;      // "GET"
-  std::string target;      // as sent: path and query
-  std::string path;        // before '?', percent-decoded, never with "..", "//", NUL or control characters
-  std::string query;       // after '?', raw
+  std::string method;  // "GET"
+  std::string target;  // as sent: path and query
+  std::string path;    // before '?', percent-decoded, never with "..", "//", NUL or control characters
+  std::string query;   // after '?', raw
   std::string body;
   std::string request_id;  // X-Request-ID as sent (up to 128 of [A-Za-z0-9._-]), else made
   std::string remote_ip;
@@ -37,7 +37,7 @@ using respond_fn = std::function<void(http_reply)>;
 
 /// One open WebSocket, as its user sees it. Thread-safe.
 class web_socket {
- public:
+public:
   virtual ~web_socket() = default;
   /// Queues a text frame. Returns false when the queue is full or the socket is closed: send later, after `drained`.
   virtual bool send(std::string frame) = 0;
@@ -75,17 +75,17 @@ struct server_options {
   int threads = 2;
   size_t in_flight_max = 4096;
   size_t connections_max = 16384;
-  int header_ms = limits::header_ms;   // from its first byte until the header is complete, else 408
-  int body_ms = limits::body_ms;       // without progress of a body (408) or of a reply (closed)
-  int idle_ms = limits::idle_ms;       // between requests, then closed silently
-  int answer_ms = 150'000;             // for the handler, else 504: completions may take long
-  int socket_ping_ms = 20'000;         // a WebSocket is pinged this often
+  int header_ms = limits::header_ms;     // from its first byte until the header is complete, else 408
+  int body_ms = limits::body_ms;         // without progress of a body (408) or of a reply (closed)
+  int idle_ms = limits::idle_ms;         // between requests, then closed silently
+  int answer_ms = 150'000;               // for the handler, else 504: completions may take long
+  int socket_ping_ms = 20'000;           // a WebSocket is pinged this often
   int socket_idle_ms = limits::idle_ms;  // and closed when nothing, not even a pong, came for so long
 };
 
 /// Throws std::runtime_error when it cannot listen. Owns its threads.
 class http_server {
- public:
+public:
   virtual ~http_server() = default;
   virtual uint16_t port() const = 0;
   /// Stops accepting, closes WebSockets with 1001, waits for requests in flight up to `drain_ms`, then closes all.

@@ -74,9 +74,7 @@ void body_reader::start(const request_head& head, size_t bytes_max) {
   part_ = chunked_ ? part::size : left_ > 0 ? part::data : part::done;
 }
 
-refusal body_reader::check_length() const {
-  return !chunked_ && left_ > bytes_max_ ? body_too_large() : refusal{};
-}
+refusal body_reader::check_length() const { return !chunked_ && left_ > bytes_max_ ? body_too_large() : refusal{}; }
 
 size_t body_reader::take(std::string_view bytes, std::string& body, refusal& why) {
   size_t used = 0;
@@ -105,13 +103,17 @@ size_t body_reader::take_line(std::string_view bytes, size_t body_bytes, refusal
   if (end == bytes.npos) return 0;
   if (end == 0 || bytes[end - 1] != '\r') return why = bad_chunk(), 0;
   auto line = bytes.substr(0, end - 1);
-  if (std::any_of(line.begin(), line.end(), [](char c) { return is_control(c) && c != '\t'; })) why = bad_chunk();
-  else if (part_ == part::size) why = read_size(line, body_bytes);
+  if (std::any_of(line.begin(), line.end(), [](char c) { return is_control(c) && c != '\t'; }))
+    why = bad_chunk();
+  else if (part_ == part::size)
+    why = read_size(line, body_bytes);
   else if (part_ == part::after_data) {
     part_ = part::size;
     if (!line.empty()) why = bad_chunk();
-  } else if (line.empty()) part_ = part::done;
-  else if ((trailer_bytes_ += line.size()) > trailer_bytes_max) why = bad_chunk();  // else a trailer: nobody asked
+  } else if (line.empty())
+    part_ = part::done;
+  else if ((trailer_bytes_ += line.size()) > trailer_bytes_max)
+    why = bad_chunk();  // else a trailer: nobody asked
   return why ? 0 : end + 1;
 }
 

@@ -22,7 +22,7 @@ int64_t steady_now_ms();
 
 /// One open connection, of either kind. Its methods are called from any thread and only post to its strand.
 class session {
- public:
+public:
   virtual ~session() = default;
   virtual void check_deadline() = 0;
   /// Close as soon as that loses nothing.
@@ -32,17 +32,17 @@ class session {
 
   bool overdue(int64_t now_ms) const { return now_ms >= deadline_ms_.load(std::memory_order_relaxed); }
 
- protected:
+protected:
   void allow(int64_t limit_ms) { deadline_ms_.store(steady_now_ms() + limit_ms, std::memory_order_relaxed); }
 
- private:
+private:
   // Looked at by a coarse sweep of the server: far cheaper than a timer re-armed for every request.
   std::atomic<int64_t> deadline_ms_ = INT64_MAX;
 };
 
 /// Kept alive by its sessions, as an answer may come when the server is long gone.
 class server_core {
- public:
+public:
   server_core(server_options, server_handlers);
 
   boost::asio::io_context& next_context();
@@ -62,7 +62,7 @@ class server_core {
   std::atomic<bool> draining = false;
   std::deque<boost::asio::io_context> contexts;
 
- private:
+private:
   size_t turn_ = 0;  // of the accepting thread only
   mutable std::mutex mutex_;
   std::condition_variable emptied_;

@@ -55,9 +55,12 @@ struct kept_field {
   std::string_view request_head::*slot;
 };
 constexpr kept_field kept_fields[] = {
-    {"authorization", &request_head::authorization}, {"x-api-key", &request_head::api_key},
-    {"idempotency-key", &request_head::idempotency_key}, {"content-type", &request_head::content_type},
-    {"x-error-dialect", &request_head::error_dialect}, {"x-request-id", &request_head::request_id},
+    {"authorization", &request_head::authorization},
+    {"x-api-key", &request_head::api_key},
+    {"idempotency-key", &request_head::idempotency_key},
+    {"content-type", &request_head::content_type},
+    {"x-error-dialect", &request_head::error_dialect},
+    {"x-request-id", &request_head::request_id},
     {"upgrade", &request_head::upgrade},
 };
 
@@ -84,8 +87,10 @@ refusal read_expect(std::string_view value, request_head& out) {
 }
 
 void read_connection(std::string_view value, request_head& out) {
-  if (has_word(value, "close")) out.keep_alive = false;
-  else if (out.http_1_0 && has_word(value, "keep-alive")) out.keep_alive = true;
+  if (has_word(value, "close"))
+    out.keep_alive = false;
+  else if (out.http_1_0 && has_word(value, "keep-alive"))
+    out.keep_alive = true;
   if (has_word(value, "upgrade")) out.upgrade_wanted = true;
 }
 
@@ -175,17 +180,21 @@ size_t head_finder::find(std::string_view bytes, refusal& why) {
   while (!why) {
     auto end = bytes.find('\n', scanned_);
     if (end == bytes.npos) break;
-    if (end == line_start_ || bytes[end - 1] != '\r') why = malformed("a line must end with CR LF");
+    if (end == line_start_ || bytes[end - 1] != '\r')
+      why = malformed("a line must end with CR LF");
     else if (end - 1 == line_start_ && lines_ > 0) {
       if (end >= limits::header_bytes_max) why = header_too_large();
       return why ? 0 : end + 1;
-    } else why = check_line(bytes.substr(line_start_, end - 1 - line_start_));
+    } else
+      why = check_line(bytes.substr(line_start_, end - 1 - line_start_));
     scanned_ = line_start_ = end + 1;
   }
   if (why) return 0;
   scanned_ = bytes.size();
-  if (lines_ == 0 && bytes.size() > request_line_bytes_max) why = target_too_long();
-  else if (bytes.size() >= limits::header_bytes_max) why = header_too_large();
+  if (lines_ == 0 && bytes.size() > request_line_bytes_max)
+    why = target_too_long();
+  else if (bytes.size() >= limits::header_bytes_max)
+    why = header_too_large();
   return 0;
 }
 

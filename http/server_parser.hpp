@@ -19,11 +19,11 @@ struct refusal {
 
 /// Finds where a header ends in bytes that arrive piece by piece, and refuses early what can never become one.
 class head_finder {
- public:
+public:
   /// `bytes` is all that came of this request so far. Returns the length of the whole header, or 0: read more.
   size_t find(std::string_view bytes, refusal& why);
 
- private:
+private:
   refusal check_line(std::string_view line);
 
   size_t scanned_ = 0;     // bytes already looked at
@@ -57,7 +57,7 @@ bool has_word(std::string_view list, std::string_view word);
 
 /// Takes a body of known length or in chunks out of the input.
 class body_reader {
- public:
+public:
   void start(const request_head&, size_t bytes_max);
   /// Refuses a declared length over the bound, before anything of it is read.
   refusal check_length() const;
@@ -67,7 +67,7 @@ class body_reader {
   /// Still to come of the body or of this chunk, as far as known.
   uint64_t left() const { return left_; }
 
- private:
+private:
   enum class part : uint8_t { data, after_data, size, trailer, done };
   size_t take_data(std::string_view bytes, std::string& body);
   size_t take_line(std::string_view bytes, size_t body_bytes, refusal& why);

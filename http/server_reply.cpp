@@ -79,8 +79,10 @@ void write_head(std::string& out, const http_reply& reply, const reply_frame& fr
     out += "\r\n";
   }
   for (const auto& [name, value] : reply.headers) append_field(out, name, value);
-  if (!frame.keep_alive) out += "Connection: close\r\n";
-  else if (frame.http_1_0) out += "Connection: keep-alive\r\n";
+  if (!frame.keep_alive)
+    out += "Connection: close\r\n";
+  else if (frame.http_1_0)
+    out += "Connection: keep-alive\r\n";
   out += "\r\n";
 }
 

@@ -25,7 +25,7 @@ constexpr int close_ms = 5'000;  // for a closing handshake, and for what was qu
 using opened_fn = std::function<socket_events(std::shared_ptr<web_socket>)>;
 
 class socket_session final : public session, public web_socket, public std::enable_shared_from_this<socket_session> {
- public:
+public:
   socket_session(std::shared_ptr<server_core> core, tcp_socket socket, opened_fn opened)
       : core_(std::move(core)), executor_(socket.get_executor()), opened_(std::move(opened)) {
     stream_.emplace(std::move(socket));
@@ -41,7 +41,7 @@ class socket_session final : public session, public web_socket, public std::enab
   void drain() override { close(websocket::close_code::going_away, "the server is stopping"); }
   void abort() override;
 
- private:
+private:
   void set_options(std::string request_id);
   void on_accept(error_code);
   void read();
@@ -53,7 +53,8 @@ class socket_session final : public session, public web_socket, public std::enab
   void begin_close(uint16_t code, std::string reason);
   void end_for_user();
   void say_close();
-  template <class Work> void post(Work);
+  template <class Work>
+  void post(Work);
   void cut();
   bool still_open(error_code);
   void finish();
@@ -75,10 +76,10 @@ class socket_session final : public session, public web_socket, public std::enab
   bool close_wanted_ = false;  // our close frame is to follow the queue
   bool broken_ = false;        // an operation failed: wait for the others, then finish
 
-  mutable std::mutex mutex_;  // for what follows
+  mutable std::mutex mutex_;       // for what follows
   std::deque<std::string> queue_;  // its front is being written
   size_t queue_bytes_ = 0;
-  bool shut_ = false;    // takes no more frames
+  bool shut_ = false;      // takes no more frames
   bool finished_ = false;  // nothing may be posted any more: nobody would take it out
 };
 
@@ -107,7 +108,8 @@ void socket_session::on_accept(error_code error) {
   handshake_ = {};
   if (!still_open(error)) return;
   open_ = true;
-  if (close_wanted_) say_close();
+  if (close_wanted_)
+    say_close();
   else {
     heard_ms_ = steady_now_ms();
     allow(core_->options.socket_ping_ms);
@@ -124,8 +126,10 @@ void socket_session::read() {
 void socket_session::on_read(error_code error) {
   if (!still_open(error)) return;
   heard_ms_ = steady_now_ms();
-  if (!stream_->got_text()) begin_close(websocket::close_code::unknown_data, "only text is spoken here");
-  else if (!closing_ && events_.message) events_.message(beast::buffers_to_string(in_.data()));
+  if (!stream_->got_text())
+    begin_close(websocket::close_code::unknown_data, "only text is spoken here");
+  else if (!closing_ && events_.message)
+    events_.message(beast::buffers_to_string(in_.data()));
   in_.consume(in_.size());
   if (in_.capacity() > 4096) in_.shrink_to_fit();  // thousands of sockets are idle
   read();
@@ -175,9 +179,12 @@ void socket_session::on_written(error_code error) {
     queue_.pop_front();
     empty = queue_.empty();
   }
-  if (!empty) write();
-  else if (close_wanted_) say_close();
-  else if (events_.drained) events_.drained();
+  if (!empty)
+    write();
+  else if (close_wanted_)
+    say_close();
+  else if (events_.drained)
+    events_.drained();
 }
 
 void socket_session::ping() {
@@ -241,8 +248,10 @@ void socket_session::say_close() {
 void socket_session::check_deadline() {
   post([self = shared_from_this()] {
     if (self->broken_ || !self->overdue(steady_now_ms())) return;
-    if (self->open_ && !self->closing_) self->ping();
-    else self->cut();
+    if (self->open_ && !self->closing_)
+      self->ping();
+    else
+      self->cut();
   });
 }
 

@@ -25,9 +25,12 @@ upgrade_answer refusal(http_reply reply) {
 std::string reply_frame(const std::string& text, time_ms now_ms) {
   auto frame = json::parse(text, nullptr, false);
   auto type = frame.is_object() && frame.contains("type") ? frame["type"] : json{};
-  if (frame.is_discarded()) return json{{"type", "error"}, {"code", "JSON_DECODE_ERROR"}, {"message", "not JSON"}}.dump();
+  if (frame.is_discarded())
+    return json{{"type", "error"}, {"code", "JSON_DECODE_ERROR"}, {"message", "not JSON"}}.dump();
   if (type == "ping") return json{{"type", "pong"}, {"timestamp", iso_time(now_ms)}}.dump();
-  return json{{"type", "error"}, {"code", "INVALID_MESSAGE_TYPE"}, {"message", "unknown type"}, {"allowed_types", {"ping"}}}.dump();
+  return json{
+      {"type", "error"}, {"code", "INVALID_MESSAGE_TYPE"}, {"message", "unknown type"}, {"allowed_types", {"ping"}}}
+      .dump();
 }
 
 socket_events attach(edge& e, const stream_ask& ask, const std::shared_ptr<web_socket>& socket) {
@@ -35,8 +38,8 @@ socket_events attach(edge& e, const stream_ask& ask, const std::shared_ptr<web_s
                              [socket](const event_row& row) { return socket->send(event_frame(row)); });
   socket_events events;
   events.message = [socket, &e](const std::string& text) { socket->send(reply_frame(text, e.h.now_ms())); };
-  events.drained = [stream] { caf::anon_send(stream, socket_drained{}); };
-  events.closed = [stream] { caf::anon_send_exit(stream, caf::exit_reason::user_shutdown); };
+  events.drained = [stream] { tell_drained(stream); };
+  events.closed = [stream] { end_stream(stream); };
   return events;
 }
 

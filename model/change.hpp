@@ -1,4 +1,5 @@
-// One change = one transaction: money + job + event + idempotency, all or nothing. Built by actors, applied by the store.
+// One change = one transaction: money + job + event + idempotency, all or nothing. Built by actors, applied by the
+// store.
 #pragma once
 
 #include <optional>
@@ -27,7 +28,14 @@ struct account_key {
 };
 
 /// Why money moves; numbers are those of the ledger reference and never change.
-enum class transfer_code : uint8_t { deposit = 1, hold = 5, provider_share = 7, platform_fee = 8, release = 10, grant = 26 };
+enum class transfer_code : uint8_t {
+  deposit = 1,
+  hold = 5,
+  provider_share = 7,
+  platform_fee = 8,
+  release = 10,
+  grant = 26
+};
 std::string_view to_string(transfer_code);
 
 struct transfer {
@@ -162,11 +170,11 @@ struct change_result {
   errc why = errc::ok;
   std::string detail;
   amount required = 0, available = 0, balance = 0;  // insufficient_funds; balance also after a deposit
-  bool replayed = false;                            // the Idempotency-Key was known: status and body are the first answer
+  bool replayed = false;  // the Idempotency-Key was known: status and body are the first answer
   int32_t status = 0;
   std::string body;
-  int64_t last_event = 0;      // seq of the last event row written
-  int64_t session_epoch = 0;   // node joins
+  int64_t last_event = 0;     // seq of the last event row written
+  int64_t session_epoch = 0;  // node joins
 };
 
 failure to_failure(const change_result&);

@@ -38,6 +38,9 @@ struct failure {
 template <class T>
 using outcome = std::variant<T, failure>;
 
-template <class I> auto inspect(I& f, failure& x) { return f(x.code, x.detail, x.required, x.balance); }
+template <class I>
+auto inspect(I& f, failure& x) {
+  return f(x.code, x.detail, x.required, x.balance);
+}
 
 }  // namespace troupe

@@ -88,8 +88,12 @@ struct claim {
   amount node_rate = 0;
 };
 /// The node cannot take it. (4)
-struct reject { int64_t epoch = 0; };
-struct start { int64_t epoch = 0; };
+struct reject {
+  int64_t epoch = 0;
+};
+struct start {
+  int64_t epoch = 0;
+};
 struct progress {
   int64_t epoch = 0;
   int32_t ppm = 0;
@@ -102,13 +106,21 @@ struct finish {
   std::string node_id;  // who says so; empty: not checked
 };
 /// The node is gone, or no longer knows the attempt. (13, 14)
-struct lost { int64_t epoch = 0; };
+struct lost {
+  int64_t epoch = 0;
+};
 /// The attempt outlived its timeout and the node did not say so. (15)
-struct deadline { int64_t epoch = 0; };
-struct cancel {};                        // (16, 17, 18)
-struct grace_over { int64_t epoch = 0; };  // (19, forced)
+struct deadline {
+  int64_t epoch = 0;
+};
+struct cancel {};  // (16, 17, 18)
+struct grace_over {
+  int64_t epoch = 0;
+};  // (19, forced)
 /// The job crashes its actor again and again. (R6)
-struct quarantine { std::string why; };
+struct quarantine {
+  std::string why;
+};
 }  // namespace job_input
 
 using any_job_input = std::variant<job_input::due, job_input::claim, job_input::reject, job_input::start,
@@ -133,9 +145,9 @@ struct step {
   std::optional<attempt_outcome> attempt;  // the attempt of this epoch ended (open: it began)
   int64_t attempt_ran_ms = 0;
   std::optional<settlement> settle;
-  bool has_result = false;   // the report of this input is the job's result
-  bool vacates = false;      // the node's slot is free again
-  bool stop_node = false;    // tell the node to stop this epoch
+  bool has_result = false;  // the report of this input is the job's result
+  bool vacates = false;     // the node's slot is free again
+  bool stop_node = false;   // tell the node to stop this epoch
 };
 
 /// REQUIRES: now_ms is the server's clock. `jitter_ppm` (0..1'000'000) spreads retries; it comes from outside.
@@ -144,7 +156,8 @@ step advance(const job&, const any_job_input&, time_ms now_ms, int32_t jitter_pp
 /// What an attempt costs, fee included: at most the hold. REQUIRES: ran_ms, tokens >= 0.
 settlement price_of(const job&, int64_t ran_ms, int64_t prompt_tokens, int64_t completion_tokens);
 
-template <class I> auto inspect(I& f, job& x) {
+template <class I>
+auto inspect(I& f, job& x) {
   return f(x.id, x.user_id, x.state, x.version, x.lease_epoch, x.attempts, x.deliveries, x.max_attempts, x.priority,
            x.currency, x.pricing, x.price_in, x.price_out, x.min_tokens, x.fee_bps, x.hold_id, x.hold, x.cost,
            x.timeout_ms, x.node_id, x.node_session, x.provider_user, x.node_rate, x.created_ms, x.run_at_ms,

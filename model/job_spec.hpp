@@ -75,15 +75,24 @@ struct run_report {
   std::string error_message;
 };
 
-template <class I> auto inspect(I& f, label& x) { return f(x.key, x.value); }
-template <class I> auto inspect(I& f, demand& x) {
+template <class I>
+auto inspect(I& f, label& x) {
+  return f(x.key, x.value);
+}
+template <class I>
+auto inspect(I& f, demand& x) {
   return f(x.gpu_type, x.gpu_count, x.vram_mb, x.region, x.model, x.labels, x.rate_max);
 }
-template <class I> auto inspect(I& f, job_spec& x) {
+template <class I>
+auto inspect(I& f, job_spec& x) {
   return f(x.kind, x.name, x.description, x.params, x.needs, x.tags, x.timeout_ms);
 }
-template <class I> auto inspect(I& f, artifact& x) { return f(x.name, x.bytes, x.sha256); }
-template <class I> auto inspect(I& f, run_report& x) {
+template <class I>
+auto inspect(I& f, artifact& x) {
+  return f(x.name, x.bytes, x.sha256);
+}
+template <class I>
+auto inspect(I& f, run_report& x) {
   return f(x.outcome, x.ran_ms, x.exit_code, x.stdout_text, x.stderr_text, x.stdout_truncated, x.stderr_truncated,
            x.text, x.finish_reason, x.prompt_tokens, x.completion_tokens, x.artifacts, x.error_code, x.error_message);
 }

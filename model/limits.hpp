@@ -35,7 +35,7 @@ inline constexpr int gpu_count_max = 64;
 
 // actors
 inline constexpr int request_ms = 5'000;
-inline constexpr int store_ms = 4'000;          // shorter than a request
+inline constexpr int store_ms = 4'000;           // shorter than a request
 inline constexpr size_t commit_batch_max = 512;  // changes in one group commit
 inline constexpr size_t events_page = 256;
 inline constexpr size_t ready_max = 200'000;  // queued jobs held in memory; the rest wait in the store

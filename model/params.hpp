@@ -31,9 +31,9 @@ struct script_params {
 
 struct inference_params {
   std::string model;
-  bool chat = false;     // `messages` was given instead of `prompt`
-  std::string prompt;    // text of the prompt; for chat the text of all messages, for counting only
-  std::string body;      // the JSON body to send upstream (model, prompt|messages, max_tokens, temperature, ...)
+  bool chat = false;   // `messages` was given instead of `prompt`
+  std::string prompt;  // text of the prompt; for chat the text of all messages, for counting only
+  std::string body;    // the JSON body to send upstream (model, prompt|messages, max_tokens, temperature, ...)
   int64_t max_tokens = 1000;
 };
 

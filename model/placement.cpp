@@ -83,9 +83,8 @@ std::vector<placed> placement::match(size_t most) {
   // The class whose first line has the highest priority goes first; a class without a node drops out of the round.
   while (result.size() < most && !open.empty()) {
     std::erase_if(open, [](job_class* c) { return c->lines.empty(); });
-    auto first = std::max_element(open.begin(), open.end(), [](auto* a, auto* b) {
-      return a->lines.begin()->first < b->lines.begin()->first;
-    });
+    auto first = std::max_element(open.begin(), open.end(),
+                                  [](auto* a, auto* b) { return a->lines.begin()->first < b->lines.begin()->first; });
     if (first == open.end()) break;
     auto* c = *first;
     auto* n = best_node(c->needs);

@@ -40,7 +40,7 @@ struct placed {
 };
 
 class placement {
- public:
+public:
   /// Adds or replaces a node; `busy` are the jobs it already runs.
   void put_node(node_offer, const std::vector<ready_job>& busy = {});
   /// Forgets a node and all that runs there.
@@ -70,7 +70,7 @@ class placement {
   size_t waiting() const { return waiting_.size(); }
   int32_t free_slots() const;
 
- private:
+private:
   struct booking {
     std::vector<std::pair<size_t, int64_t>> devices;  // index, MB
   };
@@ -98,9 +98,9 @@ class placement {
   void book(node&, const std::string& job_id, const demand&);
 
   std::map<std::string, node> nodes_;
-  std::map<std::string, job_class> classes_;                        // by the text of the demand
-  std::unordered_map<std::string, std::string> waiting_;            // job -> class key
-  std::unordered_map<std::string, std::string> placed_;             // job -> node
+  std::map<std::string, job_class> classes_;                         // by the text of the demand
+  std::unordered_map<std::string, std::string> waiting_;             // job -> class key
+  std::unordered_map<std::string, std::string> placed_;              // job -> node
   std::unordered_map<std::string, std::pair<std::string, int>> at_;  // waiting job -> tenant, priority
 };
 

@@ -30,13 +30,13 @@ std::optional<amount> with_fee(amount subtotal, int64_t fee_bps);
 /// What a person asks for besides the spec itself.
 struct submission {
   job_spec spec;
-  std::optional<asset> currency;          // default: dGPU, inference: CREDIT
-  std::optional<amount> rate_max;         // nano-units per hour
+  std::optional<asset> currency;   // default: dGPU, inference: CREDIT
+  std::optional<amount> rate_max;  // nano-units per hour
   int32_t priority = 5;
   int32_t max_attempts = 3;
   time_ms run_at_ms = 0;
-  int64_t prompt_bytes = 0;               // inference: no prompt has more tokens than bytes
-  int64_t max_tokens = 0;                 // inference
+  int64_t prompt_bytes = 0;  // inference: no prompt has more tokens than bytes
+  int64_t max_tokens = 0;    // inference
 };
 
 /// Prices the submission: the job row with its hold, and the spec's rate bound. Errors: rate_unknown (names the known

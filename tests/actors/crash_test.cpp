@@ -135,8 +135,10 @@ TEST_CASE("after a crash of the register the nodes join again and their jobs go 
   REQUIRE(a.join());
   auto id = w.submit();
   auto lease = a.start(id);
+  auto door = w.actors().door.get();
   crash(w, w.actors().nodes);
   CHECK_FALSE(a.beat());
+  CHECK(w.actors().door.get() == door);  // the one that is published
   REQUIRE(a.join());
   w.pass(15'000);
   CHECK(w.row(id).lease_epoch == lease.epoch);

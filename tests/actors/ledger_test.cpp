@@ -7,17 +7,23 @@ namespace {
 
 change gift(const std::string& id, amount value) {
   change c;
-  c.transfers.push_back({id, transfer_code::grant,
+  c.transfers.push_back({id,
+                         transfer_code::grant,
                          {std::string{platform_owner}, account_kind::issuance, asset::dgpu},
-                         {house_world::user, account_kind::available, asset::dgpu}, value, ""});
+                         {house_world::user, account_kind::available, asset::dgpu},
+                         value,
+                         ""});
   return c;
 }
 
 change too_much() {
   change c;
-  c.transfers.push_back({"theft", transfer_code::deposit,
+  c.transfers.push_back({"theft",
+                         transfer_code::deposit,
                          {house_world::user, account_kind::available, asset::dgpu},
-                         {house_world::provider, account_kind::available, asset::dgpu}, 1'000'000 * one, ""});
+                         {house_world::provider, account_kind::available, asset::dgpu},
+                         1'000'000 * one,
+                         ""});
   return c;
 }
 

@@ -91,7 +91,12 @@ TEST_CASE("after a restart jobs in every live state end, when the nodes come bac
   x.w.pass(3'500);
   CHECK(x.w.row(x.running).lease_epoch == kept.epoch);  // a restart of ours is no reason to run it again
   CHECK(std::count(x.a.told->stops.begin(), x.a.told->stops.end(), x.a.lease(x.cancelling)) >= 1);
-  x.w.pass_until([&] { x.work(x.a), x.work(x.b); return x.all_ended(); }, 60'000);
+  x.w.pass_until(
+      [&] {
+        x.work(x.a), x.work(x.b);
+        return x.all_ended();
+      },
+      60'000);
   CHECK(x.w.row(x.running).attempts == 1);
   CHECK(x.w.row(x.told_leased).attempts == 1);
   x.check_the_end();
@@ -102,7 +107,12 @@ TEST_CASE("after a restart jobs in every live state end, when their node never c
   x.w.restart();
   x.b.offer.slots = 8;
   REQUIRE(x.b.join());
-  x.w.pass_until([&] { x.work(x.b); return x.all_ended(); }, 60'000);
+  x.w.pass_until(
+      [&] {
+        x.work(x.b);
+        return x.all_ended();
+      },
+      60'000);
   x.check_the_end();
 }
 

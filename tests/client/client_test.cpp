@@ -166,11 +166,11 @@ TEST_CASE("what the server says cannot control the terminal") {
 }
 
 TEST_CASE("watch prints each event, then the result, and ends with 0 when the job completed") {
-  scripted_server s({reply(200, running),
-                     frames({event(1, "queued"), event(2, "started", R"({"attempt":1})"),
-                             event(3, "progress", R"({"progress":0.42,"message":"epoch 1"})"),
-                             event(4, "completed", "{}", true)}),
-                     reply(200, finished)});
+  scripted_server s(
+      {reply(200, running),
+       frames({event(1, "queued"), event(2, "started", R"({"attempt":1})"),
+               event(3, "progress", R"({"progress":0.42,"message":"epoch 1"})"), event(4, "completed", "{}", true)}),
+       reply(200, finished)});
   auto end = run(s, {"watch", "job_1"});
   CHECK(end.code == 0);
   CHECK(end.out ==
@@ -263,8 +263,8 @@ TEST_CASE("on a terminal progress is one line that is drawn again and wiped at t
 }
 
 TEST_CASE("submit with --watch follows the job it made") {
-  scripted_server s({reply(202, accepted), reply(200, running), frames({event(1, "completed", "{}", true)}),
-                     reply(200, finished)});
+  scripted_server s(
+      {reply(202, accepted), reply(200, running), frames({event(1, "completed", "{}", true)}), reply(200, finished)});
   auto end = run(s, {"submit", "--watch", "--", "ls"});
   CHECK(end.code == 0);
   CHECK(has(end.out, "stdout:\nhi\n"));

@@ -17,13 +17,17 @@ TEST_CASE("control characters and escape sequences do not pass") {
   CHECK(plain("a\x1b[31mred\x1b[0m b") == "ared b");
   CHECK(plain("bell\a back\b null" + std::string(1, '\0') + " delete\x7f") == "bell back null delete");
   CHECK(plain("\x1b]0;title\a!") == "]0;title!");
-  CHECK(plain("c1 \xC2\x9B" "31m") == "c1 31m");
+  CHECK(plain("c1 \xC2\x9B"
+              "31m") == "c1 31m");
   CHECK(plain("\x1b[") == "");
   CHECK(plain("\x1b") == "");
 }
 
 TEST_CASE("characters that reorder or hide text do not pass") {
-  CHECK(plain("a\xE2\x80\xAE" "b\xE2\x81\xA6" "c\xEF\xBB\xBF" "d") == "abcd");
+  CHECK(plain("a\xE2\x80\xAE"
+              "b\xE2\x81\xA6"
+              "c\xEF\xBB\xBF"
+              "d") == "abcd");
 }
 
 TEST_CASE("one line stays one line, and many lines keep their ends") {
@@ -32,10 +36,13 @@ TEST_CASE("one line stays one line, and many lines keep their ends") {
 }
 
 TEST_CASE("bytes that are not UTF-8 are replaced, not passed on") {
-  CHECK(plain("a\xFF" "b") == "a\xEF\xBF\xBD" "b");
-  CHECK(plain("\xC0\x9B") == "\xEF\xBF\xBD\xEF\xBF\xBD");            // overlong ESC-like
+  CHECK(plain("a\xFF"
+              "b") ==
+        "a\xEF\xBF\xBD"
+        "b");
+  CHECK(plain("\xC0\x9B") == "\xEF\xBF\xBD\xEF\xBF\xBD");                  // overlong ESC-like
   CHECK(plain("\xED\xA0\x80").find("\xED\xA0\x80") == std::string::npos);  // surrogate
-  CHECK(plain("\xE2\x82") == "\xEF\xBF\xBD\xEF\xBF\xBD");            // cut off
+  CHECK(plain("\xE2\x82") == "\xEF\xBF\xBD\xEF\xBF\xBD");                  // cut off
 }
 
 TEST_CASE("cutting counts characters and leaves room for its mark") {

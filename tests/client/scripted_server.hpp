@@ -62,7 +62,8 @@ struct peer {
   /// Waits until the client closes, at most the socket's time-out.
   void wait_for_end() const {
     char rest[4096];
-    while (recv(fd, rest, sizeof rest, 0) > 0) {}
+    while (recv(fd, rest, sizeof rest, 0) > 0) {
+    }
   }
 };
 
@@ -76,7 +77,7 @@ inline step reply(int status, const std::string& body, const std::string& header
 }
 
 class scripted_server {
- public:
+public:
   explicit scripted_server(std::vector<step> script) : script_(std::move(script)) {
     listener_ = socket(AF_INET, SOCK_STREAM, 0);
     sockaddr_in where{};
@@ -105,7 +106,7 @@ class scripted_server {
     return seen_;
   }
 
- private:
+private:
   void play() {
     for (auto& act : script_) {
       peer p;

@@ -25,7 +25,8 @@ const std::string upgrade = upgrade_with(key + version);
 std::string frame(uint8_t opcode, const std::string& payload) {
   std::string bytes{static_cast<char>(0x80 | opcode)};
   auto size = payload.size();
-  if (size < 126) bytes += static_cast<char>(0x80 | size);
+  if (size < 126)
+    bytes += static_cast<char>(0x80 | size);
   else {
     int width = size < 65536 ? 2 : 8;
     bytes += static_cast<char>(0x80 | (width == 2 ? 126 : 127));

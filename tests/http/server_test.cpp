@@ -40,9 +40,10 @@ TEST_CASE("a request reaches its handler whole, and the reply carries what every
   };
   it.start();
   raw_socket client(it.port());
-  client.send("POST /a%20b/%C3%A9?q=%41&r HTTP/1.1\r\nHost: h\r\nX-Request-ID: my.id-1\r\nX-API-Key: k\r\n"
-              "Authorization: Bearer t\r\nIdempotency-Key: i\r\nContent-Type: text/x\r\nX-Error-Dialect: openai\r\n"
-              "X-Extra:  spaced out \t\r\nContent-Length: 4\r\n\r\nbody");
+  client.send(
+      "POST /a%20b/%C3%A9?q=%41&r HTTP/1.1\r\nHost: h\r\nX-Request-ID: my.id-1\r\nX-API-Key: k\r\n"
+      "Authorization: Bearer t\r\nIdempotency-Key: i\r\nContent-Type: text/x\r\nX-Error-Dialect: openai\r\n"
+      "X-Extra:  spaced out \t\r\nContent-Length: 4\r\n\r\nbody");
   auto reply = client.reply();
   auto request = it.seen.take();
   CHECK(request.method == "POST");
@@ -142,9 +143,10 @@ TEST_CASE("what two servers could read differently is refused with 400 and a clo
 TEST_CASE("a path that hides something is refused") {
   test_server it;
   it.start();
-  for (std::string target : {"/%", "/%4", "/%zz", "/%00", "/%0a", "/%7f", "/a%2fb", "/a%2Fb", "/a%5cb", "/a\\b", "/.",
-                             "/..", "/a/../b", "/%2e%2e/b", "/.%2E", "/a/%2e", "//", "/a//b", "/%ff", "/%c0%af",
-                             "/%ed%a0%80", "/a\x01", "/a\x7f", "/a\xc3\xa9", "/a#b", "a", "http://h/", "*"}) {
+  for (std::string target :
+       {"/%",         "/%4",    "/%zz",    "/%00",       "/%0a",  "/%7f",   "/a%2fb",    "/a%2Fb", "/a%5cb", "/a\\b",
+        "/.",         "/..",    "/a/../b", "/%2e%2e/b",  "/.%2E", "/a/%2e", "//",        "/a//b",  "/%ff",   "/%c0%af",
+        "/%ed%a0%80", "/a\x01", "/a\x7f",  "/a\xc3\xa9", "/a#b",  "a",      "http://h/", "*"}) {
     CAPTURE(target);
     CHECK(status_and_close(it.port(), get(target)) == 400);
   }
@@ -191,8 +193,9 @@ TEST_CASE("a chunked body is put together, byte by byte if need be, and its trai
   test_server it;
   it.start();
   raw_socket client(it.port());
-  std::string bytes = "PUT /c HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: Chunked\r\n\r\n5;a=\"b\"\r\nhello\r\nA\r\n, "
-                      "world!\r\n\r\n000\r\nX-Trailer: t\r\nHost: other\r\n\r\n";
+  std::string bytes =
+      "PUT /c HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: Chunked\r\n\r\n5;a=\"b\"\r\nhello\r\nA\r\n, "
+      "world!\r\n\r\n000\r\nX-Trailer: t\r\nHost: other\r\n\r\n";
   for (char c : bytes) client.send({&c, 1});
   CHECK(client.reply().body == "you sent PUT /c hello, world!\r\n");
   client.send(get("/next"));

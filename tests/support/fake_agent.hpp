@@ -8,7 +8,7 @@
 namespace troupe {
 
 class fake_agent {
- public:
+public:
   struct heard {
     std::vector<run_order> runs;
     std::vector<lease_ref> stops, stored, stale;
@@ -55,8 +55,7 @@ class fake_agent {
     offer.holding.assign(held.begin(), held.end());
     gateway = node_port{};
     w_.system().spawn([&](caf::event_based_actor* self) {
-      auto door = caf::actor_cast<door_actor>(w_.actors().nodes.get());
-      self->request(door, std::chrono::seconds{5}, offer, port_)
+      self->request(w_.actors().door.get(), std::chrono::seconds{5}, offer, port_)
           .then(
               [this](const node_welcome& x, const node_port& to) {
                 welcome = x;
@@ -111,7 +110,7 @@ class fake_agent {
     w_.run();
   }
 
- private:
+private:
   struct port_state {
     port_state() = default;
     static inline const char* name = "fake agent";

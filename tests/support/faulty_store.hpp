@@ -10,14 +10,14 @@ namespace troupe {
 
 struct store_faults {
   bool writes_away = false, reads_away = false;
-  int64_t commits = 0;                            // that went through
-  bool forget_answers = false;                    // durable, but the writer hears that the database is away
-  std::function<void(const change&)> on_apply;    // may throw
+  int64_t commits = 0;                                  // that went through
+  bool forget_answers = false;                          // durable, but the writer hears that the database is away
+  std::function<void(const change&)> on_apply;          // may throw
   std::function<void(const std::string&)> on_find_job;  // may throw
 };
 
 class faulty_writer : public store_writer {
- public:
+public:
   faulty_writer(std::unique_ptr<store_writer> real, store_faults& faults) : real_(std::move(real)), faults_(faults) {}
   void begin() override {
     if (faults_.writes_away) throw store_unavailable{"the disk is full"};
@@ -34,13 +34,13 @@ class faulty_writer : public store_writer {
   }
   void rollback() override { real_->rollback(); }
 
- private:
+private:
   std::unique_ptr<store_writer> real_;
   store_faults& faults_;
 };
 
 class faulty_reader : public store_reader {
- public:
+public:
   faulty_reader(std::unique_ptr<store_reader> real, store_faults& faults) : real_(std::move(real)), faults_(faults) {}
   std::optional<job_view> find_job(const std::string& id) override {
     if (faults_.on_find_job) faults_.on_find_job(id);
@@ -72,7 +72,7 @@ class faulty_reader : public store_reader {
   }
   int64_t count_transactions(const std::string& owner) override { return db().count_transactions(owner); }
 
- private:
+private:
   store_reader& db() {
     if (faults_.reads_away) throw store_unavailable{"the disk is gone"};
     return *real_;

@@ -22,7 +22,7 @@ inline std::ostream& operator<<(std::ostream& out, errc x) { return out << to_st
 inline std::ostream& operator<<(std::ostream& out, const lease_ref& x) { return out << x.job_id << '/' << x.epoch; }
 
 class house_world {
- public:
+public:
   static constexpr const char* user = "user_alice";
   static constexpr const char* provider = "user_bob";
   static constexpr const char* node_key = "nodekey";
@@ -50,6 +50,7 @@ class house_world {
   }
   house_world(const house_world&) = delete;
 
+  const std::string& folder() const { return folder_; }
   house& h() { return *house_; }
   directory& actors() { return house_->actors; }
   caf::actor_system& system() { return *system_; }
@@ -167,7 +168,7 @@ class house_world {
     for (auto& b : found.breaches) FAIL_CHECK(b);
   }
 
- private:
+private:
   void open() {
     caf_config_ = std::make_unique<caf::actor_system_config>();
     caf_config_->add_message_types<caf::id_block::troupe>();

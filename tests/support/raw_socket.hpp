@@ -22,7 +22,7 @@ struct raw_reply {
 };
 
 class raw_socket {
- public:
+public:
   explicit raw_socket(uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
     timeval limit{5, 0};
     setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
@@ -88,7 +88,7 @@ class raw_socket {
     fd_ = -1;
   }
 
- private:
+private:
   void receive() {
     char bytes[16 * 1024];
     auto n = ::recv(fd_, bytes, sizeof bytes, 0);

@@ -14,7 +14,7 @@ namespace troupe::testing {
 /// A value that one thread gives and another waits for.
 template <class T>
 class mailbox {
- public:
+public:
   void put(T value) {
     std::lock_guard lock(mutex_);
     values_.push_back(std::move(value));
@@ -35,7 +35,7 @@ class mailbox {
     return values_.empty();
   }
 
- private:
+private:
   mutable std::mutex mutex_;
   std::condition_variable came_;
   std::vector<T> values_;
