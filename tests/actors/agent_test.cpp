@@ -7,7 +7,7 @@ namespace {
 
 /// The agent of a node process; it comes back by itself like the real one.
 class node_process {
- public:
+public:
   agent_actor agent;
   bool joined = false;
 
@@ -20,8 +20,8 @@ class node_process {
     offer.rate = cpu_rate;
     run_environment environment;
     environment.work_root = w.folder() + "/work";
-    agent = spawn_agent(w.system(), offer, environment, w.h().steady,
-                        [this](bool in, const std::string&) { joined = in; });
+    agent =
+        spawn_agent(w.system(), offer, environment, w.h().steady, [this](bool in, const std::string&) { joined = in; });
     w_.each_close[this] = [this] { die(); };
     w_.each_step[this] = [this] { join(); };
     join();
@@ -42,7 +42,7 @@ class node_process {
     w_.run();
   }
 
- private:
+private:
   house_world& w_;
 };
 

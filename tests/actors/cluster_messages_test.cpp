@@ -55,22 +55,30 @@ run_report full_report() {
 }
 
 bool same(const run_report& a, const run_report& b) {
-  auto files = std::equal(a.artifacts.begin(), a.artifacts.end(), b.artifacts.begin(), b.artifacts.end(),
-                          [](auto& x, auto& y) { return x.name == y.name && x.bytes == y.bytes && x.sha256 == y.sha256; });
+  auto files =
+      std::equal(a.artifacts.begin(), a.artifacts.end(), b.artifacts.begin(), b.artifacts.end(),
+                 [](auto& x, auto& y) { return x.name == y.name && x.bytes == y.bytes && x.sha256 == y.sha256; });
   return files && a.outcome == b.outcome && a.ran_ms == b.ran_ms && a.exit_code == b.exit_code &&
-         a.stdout_text == b.stdout_text && a.stderr_text == b.stderr_text &&
-         a.stdout_truncated == b.stdout_truncated && a.stderr_truncated == b.stderr_truncated && a.text == b.text &&
-         a.finish_reason == b.finish_reason && a.prompt_tokens == b.prompt_tokens &&
-         a.completion_tokens == b.completion_tokens && a.error_code == b.error_code &&
-         a.error_message == b.error_message;
+         a.stdout_text == b.stdout_text && a.stderr_text == b.stderr_text && a.stdout_truncated == b.stdout_truncated &&
+         a.stderr_truncated == b.stderr_truncated && a.text == b.text && a.finish_reason == b.finish_reason &&
+         a.prompt_tokens == b.prompt_tokens && a.completion_tokens == b.completion_tokens &&
+         a.error_code == b.error_code && a.error_message == b.error_message;
 }
 
 }  // namespace
 
 TEST_CASE("a join arrives with all that the node offers and holds") {
   wire w;
-  join_node x{"key", "name", "instance", "eu-north", 8, 250'000'001, {{"nvidia-h200", 141'000}, {"", 0}},
-              {{"rack", "7"}},  {"llama", "qwen"}, {one_lease, other_lease}};
+  join_node x{"key",
+              "name",
+              "instance",
+              "eu-north",
+              8,
+              250'000'001,
+              {{"nvidia-h200", 141'000}, {"", 0}},
+              {{"rack", "7"}},
+              {"llama", "qwen"},
+              {one_lease, other_lease}};
   auto y = w.sent(x);
   CHECK(y.node_key == x.node_key);
   CHECK(y.name == x.name);
