@@ -27,13 +27,16 @@ class jobs_outlive_their_node(House):
         self.server.wait_log("node left", 15, node_id=node.node_id)
 
     def run_on(self, node, body, most=40):
-        """Submits until one has started on that node; those that went elsewhere are cancelled."""
+        """Submits until one has started on that node; those that went elsewhere are cancelled then."""
+        elsewhere = []
         for _ in range(most):
             job = self.user.submit(body)
             if self.stream.wait_for(job, "started")["data"]["provider_id"] == node.node_id:
+                for other in elsewhere:
+                    self.user.cancel(other)  # 409 when it has ended by itself
+                self.stream.wait_ends(elsewhere)
                 return job
-            self.user.cancel(job)  # 409 when it has ended by itself
-            self.stream.wait_end(job)
+            elsewhere.append(job)
         raise AssertionError(f"the dispatcher does not like {node.node_id}")
 
     def starts(self, job):
