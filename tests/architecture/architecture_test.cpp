@@ -156,7 +156,8 @@ strings source_files() {
   for (auto entry = fs::recursive_directory_iterator{root}; entry != fs::recursive_directory_iterator{}; ++entry) {
     auto name = entry->path().filename().string();
     auto is_top = entry.depth() == 0;
-    if (entry->is_directory() && (name[0] == '.' || (is_top && (name.starts_with("build") || name == "data")))) {
+    if (entry->is_directory() &&
+        (name[0] == '.' || name == "node_modules" || (is_top && (name.starts_with("build") || name == "data")))) {
       entry.disable_recursion_pending();
     } else if (entry->is_regular_file() && is_source(entry->path())) {
       paths.push_back(entry->path().lexically_relative(root).string());
