@@ -43,6 +43,7 @@ std::string_view code_of(errc x) {
     case errc::conflict: return "CONFLICT";
     case errc::key_reused: return "IDEMPOTENCY_MISMATCH";
     case errc::insufficient_funds: return "INSUFFICIENT_FUNDS";
+    case errc::limit_exceeded: return "LIMIT_EXCEEDED";
     case errc::too_large: return "PAYLOAD_TOO_LARGE";
     case errc::stale: return "STALE";
     case errc::rate_unknown: return "RATE_NOT_FOUND";
@@ -211,6 +212,7 @@ int status_of(errc x) {
     case errc::invalid: return 400;
     case errc::unauthenticated: return 401;
     case errc::insufficient_funds: return 402;
+    case errc::limit_exceeded: return 429;
     case errc::forbidden: return 403;
     case errc::not_found:
     case errc::rate_unknown: return 404;

@@ -12,10 +12,13 @@ namespace troupe {
 
 /// Each (owner, kind, asset) has one account. The store refuses a guarded account below zero.
 enum class account_kind : uint8_t {
-  available = 10,  // a user's spendable money; holds reserve part of it
-  earned = 12,     // a provider's income
-  fee = 30,        // the platform's income
-  issuance = 70,   // where faucet money and grants come from: the only kind that may be negative
+  available = 10,   // a user's spendable money; holds reserve part of it
+  stake = 11,       // locked by its owner as a pledge
+  earned = 12,      // a provider's income inside the dispute window
+  payable = 13,     // a provider's income that may be paid out
+  in_transit = 16,  // left a wallet for a chain and has not arrived there yet
+  fee = 30,         // the platform's income
+  issuance = 70,    // where faucet money and grants come from: the only kind that may be negative
 };
 
 inline constexpr std::string_view platform_owner = "platform";
@@ -30,10 +33,18 @@ struct account_key {
 /// Why money moves; numbers are those of the ledger reference and never change.
 enum class transfer_code : uint8_t {
   deposit = 1,
+  withdrawal = 3,  // out of a hold, into in_transit
   hold = 5,
   provider_share = 7,
   platform_fee = 8,
   release = 10,
+  mature = 12,  // earned to payable
+  payout = 13,  // out of a hold on payable, into in_transit
+  stake = 14,
+  unstake = 15,
+  slash = 16,
+  correction = 24,  // the opposite of an earlier transfer, which its note names
+  internal_transfer = 25,
   grant = 26
 };
 std::string_view to_string(transfer_code);
@@ -46,17 +57,50 @@ struct transfer {
   std::string note;
 };
 
+/// A ceiling on what a key or a user may commit to: counted when a hold opens or grows, given back with its release.
+struct spend_guard {
+  std::string scope;   // "key:ID" or "user:ID"
+  std::string period;  // "2026-11-22", "2026-11", or "" for all time
+  amount limit = 0;    // in the asset of the hold
+};
+
+/// `job_id`: what the money is for: a job, a billing session ("ses_...") or a withdrawal ("wdr_...").
 struct hold_open {
   std::string id, job_id;
   account_key account;
   amount value = 0;
+  std::vector<spend_guard> guards;  // each is checked: errc::limit_exceeded names the first that stands in the way
 };
 
-/// Captures to provider and platform, and releases the rest. The store checks that the hold is open.
+/// Makes an open hold larger. `step` rises by one with each extension and partial capture of a hold, from 1.
+struct hold_extend {
+  std::string id, job_id;
+  int32_t step = 0;
+  amount value = 0;  // to add; not negative
+};
+
+/// Captures to provider and platform. A partial one (`step` > 0) leaves the hold open; the last one (`step` 0)
+/// releases the rest. The store checks that the hold is open, and that the step is the next.
 struct hold_close {
   std::string id, job_id;
   account_key provider;
   settlement paid;
+  int32_t step = 0;
+  transfer_code code = transfer_code::provider_share;  // of the provider's part: or withdrawal, payout
+  time_ms matures_ms = 0;                              // when the provider's part becomes payable; 0: never by itself
+};
+
+/// Moves what has matured by now for one owner, asset and second from earned to payable. Once.
+struct mature_move {
+  std::string owner;
+  asset currency = asset::credit;
+  int64_t due_s = 0;
+};
+
+/// Posts the opposite of an earlier transfer, once. Refused when the receiver no longer has the money.
+struct correction {
+  std::string transfer_id;  // of the row to undo; its correction has the id "ID/correction"
+  std::string note;
 };
 
 struct job_insert {
@@ -109,6 +153,87 @@ struct idempotency_row {
   std::string body;
 };
 
+/// What a finished piece of work adds to its day. One row per user, day, key, model, kind and asset.
+struct usage_add {
+  std::string user_id, key_id, model, kind;  // key_id empty: not by an API key. kind: inference, process, session, ...
+  std::string day;                           // "2026-11-22", UTC, of its end
+  asset currency = asset::credit;
+  int64_t requests = 1, failed = 0;
+  int64_t tokens_in = 0, tokens_out = 0, ran_ms = 0;
+  amount cost = 0;  // as captured, fee included
+};
+
+/// What an owner told about a wallet; the balances are the accounts.
+struct wallet_row {
+  std::string owner, wallet_type;  // user | provider | platform
+  std::string solana_address;      // empty, or unique among wallets
+  time_ms created_ms = 0;
+};
+
+enum class withdrawal_state : uint8_t { reserved, approved, cancelled, sent, failed };
+std::string_view to_string(withdrawal_state);
+
+/// Money on its way out. reserved: held; approved: captured into in_transit, and no timer gives it back.
+struct withdrawal_row {
+  std::string id, user_id, hold_id, to_address;
+  account_kind source = account_kind::available;  // payable: a provider's payout
+  asset currency = asset::dgpu;
+  amount value = 0, fee = 0;
+  withdrawal_state state = withdrawal_state::reserved;
+  time_ms created_ms = 0, expires_ms = 0, changed_ms = 0;  // still reserved at expires_ms: cancelled
+  std::string note;
+};
+
+/// A new one is checked against the rolling day: what the user took out of `source` since `since_ms`, cancelled ones
+/// left out, plus this one must not pass `limit`.
+struct withdrawal_open {
+  withdrawal_row row;
+  time_ms since_ms = 0;
+  amount limit = 0;  // 0: none
+};
+/// Only from the state `from`, else errc::conflict.
+struct withdrawal_move {
+  std::string id;
+  withdrawal_state from = withdrawal_state::reserved, to = withdrawal_state::approved;
+  time_ms at_ms = 0;
+  std::string note;
+};
+
+enum class rental_state : uint8_t { active, completed, cancelled, terminated };
+std::string_view to_string(rental_state);
+
+/// A billing session: a GPU rented by the hour against a hold, metered by our clock.
+struct rental {
+  std::string id;  // "ses_..."
+  std::string user_id, provider_user, node_id, key_id, job_id, gpu_model;
+  rental_state state = rental_state::active;
+  int64_t version = 0;  // rises by one with every write; the store compares it
+  asset currency = asset::dgpu;
+  int64_t vram_mb = 0, total_vram_mb = 0, power_w = 0;
+  amount base_rate = 0, vram_rate = 0, power_rate = 0, rate = 0;  // nano-units per hour; rate: their sum
+  int64_t fee_bps = 0;
+  bool fee_inclusive = false;
+  std::string hold_id;
+  amount hold = 0, charged = 0, fee = 0;  // charged: captured so far, fee included
+  int32_t steps = 0;                      // of the hold
+  int64_t max_ms = 0;                     // longest duration; 0: as long as the money lasts
+  time_ms started_ms = 0, billed_ms = 0, ended_ms = 0;
+  time_ms due_ms = 0;  // when somebody must look: the hold is nearly used, or the time is over
+  int64_t gpu_percent = 0, vram_percent = 0, power_draw_w = 0, temperature_c = 0;  // newest report of the provider
+  time_ms reported_ms = 0;
+  std::string end_reason;
+};
+struct rental_write {
+  rental next;  // version 1: insert; else compare-and-set on next.version - 1
+};
+
+/// A ceiling as it was set. `period`: day, month or total.
+struct spend_limit {
+  std::string scope, period;  // scope: "key:ID" or "user:ID"
+  asset currency = asset::credit;
+  amount limit = 0;  // 0 in a change: remove it
+};
+
 struct user_row {
   std::string id, email, username, organization, password_hash;
   std::string role = "user";  // user | provider | admin
@@ -151,7 +276,10 @@ struct change {
   std::optional<idempotency_row> once;
   std::vector<transfer> transfers;
   std::optional<hold_open> opens;
+  std::optional<hold_extend> extends;
   std::optional<hold_close> closes;
+  std::optional<mature_move> matures;
+  std::optional<correction> corrects;
   std::optional<job_insert> submits;
   std::optional<job_update> moves;
   std::optional<attempt_row> attempt;
@@ -163,6 +291,12 @@ struct change {
   std::optional<node_key_row> node_key;
   std::optional<node_row> node;
   std::optional<tier_update> tier;
+  std::optional<usage_add> usage;
+  std::optional<wallet_row> wallet;
+  std::optional<withdrawal_open> withdraws;
+  std::optional<withdrawal_move> withdrawal;
+  std::optional<rental_write> rents;
+  std::vector<spend_limit> spend_limits;
 };
 
 /// `why != ok`: the change left no trace.

@@ -290,7 +290,7 @@ std::string_view to_string(attempt_outcome x) {
   return names[static_cast<size_t>(x)];
 }
 
-settlement price_of(const job& j, int64_t ran_ms, int64_t prompt_tokens, int64_t completion_tokens) {
+settlement price_of(const job& j, int64_t ran_ms, int64_t prompt_tokens, int64_t completion_tokens, int64_t) {
   assert(ran_ms >= 0 && prompt_tokens >= 0 && completion_tokens >= 0);
   std::optional<amount> subtotal;
   if (j.pricing == pricing_mode::by_time) {

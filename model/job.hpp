@@ -56,7 +56,7 @@ struct job {
   amount price_in = 0;   // by_token: nano-units per million prompt tokens
   amount price_out = 0;  // by_token: nano-units per million completion tokens
   int64_t min_tokens = 0;
-  int64_t fee_bps = 0;  // platform fee on top of the subtotal
+  int64_t fee_bps = 0;
   std::string hold_id;
   amount hold = 0;  // reserved, fee included
   amount cost = 0;  // captured, fee included; set by the terminal transition
@@ -73,6 +73,10 @@ struct job {
   time_ms finished_ms = 0;
   int32_t progress_ppm = 0;
   std::string error_code, error_message;
+
+  amount price_cached = 0;     // by_token: nano-units per million prompt tokens that the model had cached
+  bool fee_inclusive = false;  // the fee is part of the price; else it comes on top of it
+  std::string key_id;          // the API key it was submitted with; empty: none
 
   friend bool operator==(const job&, const job&) = default;
 };
@@ -154,14 +158,16 @@ struct step {
 step advance(const job&, const any_job_input&, time_ms now_ms, int32_t jitter_ppm = 500'000);
 
 /// What an attempt costs, fee included: at most the hold. REQUIRES: ran_ms, tokens >= 0.
-settlement price_of(const job&, int64_t ran_ms, int64_t prompt_tokens, int64_t completion_tokens);
+settlement price_of(const job&, int64_t ran_ms, int64_t prompt_tokens, int64_t completion_tokens,
+                    int64_t cached_tokens = 0);
 
 template <class I>
 auto inspect(I& f, job& x) {
   return f(x.id, x.user_id, x.state, x.version, x.lease_epoch, x.attempts, x.deliveries, x.max_attempts, x.priority,
            x.currency, x.pricing, x.price_in, x.price_out, x.min_tokens, x.fee_bps, x.hold_id, x.hold, x.cost,
            x.timeout_ms, x.node_id, x.node_session, x.provider_user, x.node_rate, x.created_ms, x.run_at_ms,
-           x.leased_ms, x.started_ms, x.finished_ms, x.progress_ppm, x.error_code, x.error_message);
+           x.leased_ms, x.started_ms, x.finished_ms, x.progress_ppm, x.error_code, x.error_message, x.price_cached,
+           x.fee_inclusive, x.key_id);
 }
 
 }  // namespace troupe

@@ -73,6 +73,7 @@ struct run_report {
   std::vector<artifact> artifacts;
   std::string error_code;  // "exit_code", "timeout", "cpu_limit", "memory_limit", "not_found", "upstream", ...
   std::string error_message;
+  int64_t cached_tokens = 0;  // of the prompt tokens, those that the model had cached
 };
 
 template <class I>
@@ -94,7 +95,8 @@ auto inspect(I& f, artifact& x) {
 template <class I>
 auto inspect(I& f, run_report& x) {
   return f(x.outcome, x.ran_ms, x.exit_code, x.stdout_text, x.stderr_text, x.stdout_truncated, x.stderr_truncated,
-           x.text, x.finish_reason, x.prompt_tokens, x.completion_tokens, x.artifacts, x.error_code, x.error_message);
+           x.text, x.finish_reason, x.prompt_tokens, x.completion_tokens, x.artifacts, x.error_code, x.error_message,
+           x.cached_tokens);
 }
 
 }  // namespace troupe

@@ -44,7 +44,10 @@ std::string_view to_string(journal_kind x) {
 std::string_view to_string(account_kind x) {
   switch (x) {
     case account_kind::available: return "available";
+    case account_kind::stake: return "stake";
     case account_kind::earned: return "earned";
+    case account_kind::payable: return "payable";
+    case account_kind::in_transit: return "in_transit";
     case account_kind::fee: return "fee";
     case account_kind::issuance: return "issuance";
   }

@@ -242,10 +242,129 @@ CREATE TABLE nodes(
 ) STRICT, WITHOUT ROWID;
 )sql";
 
+// Holds grow and are captured step by step; what is spent is counted where it is limited; days add up.
+constexpr const char* books = R"sql(
+ALTER TABLE jobs ADD COLUMN price_cached  INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN fee_inclusive INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN key_id        TEXT NOT NULL DEFAULT '';
+ALTER TABLE results ADD COLUMN cached_tokens INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE holds ADD COLUMN steps  INTEGER NOT NULL DEFAULT 0;  -- extensions and partial captures
+ALTER TABLE holds ADD COLUMN guards TEXT NOT NULL DEFAULT '';    -- (scope, period) of the ceilings it counts in
+
+CREATE TABLE spending(
+  scope     TEXT NOT NULL,
+  period    TEXT NOT NULL,
+  asset     INTEGER NOT NULL,
+  committed INTEGER NOT NULL CHECK (committed >= 0),  -- spent, and held for work under way
+  PRIMARY KEY(scope, period, asset)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE spend_limits(
+  scope    TEXT NOT NULL,
+  period   TEXT NOT NULL,
+  asset    INTEGER NOT NULL,
+  ceiling  INTEGER NOT NULL CHECK (ceiling > 0),
+  PRIMARY KEY(scope, period, asset)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE maturing(
+  owner  TEXT NOT NULL,
+  asset  INTEGER NOT NULL,
+  due_s  INTEGER NOT NULL,
+  amount INTEGER NOT NULL CHECK (amount > 0),
+  PRIMARY KEY(owner, asset, due_s)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX maturing_due ON maturing(due_s);
+
+CREATE TABLE usage_days(
+  user_id    TEXT NOT NULL,
+  day        TEXT NOT NULL,
+  key_id     TEXT NOT NULL,
+  model      TEXT NOT NULL,
+  kind       TEXT NOT NULL,
+  asset      INTEGER NOT NULL,
+  requests   INTEGER NOT NULL,
+  failed     INTEGER NOT NULL,
+  tokens_in  INTEGER NOT NULL,
+  tokens_out INTEGER NOT NULL,
+  ran_ms     INTEGER NOT NULL,
+  cost       INTEGER NOT NULL,
+  PRIMARY KEY(user_id, day, key_id, model, kind, asset)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE wallets(
+  owner          TEXT PRIMARY KEY,
+  wallet_type    TEXT NOT NULL,
+  solana_address TEXT NOT NULL,
+  created_ms     INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX wallets_address ON wallets(solana_address) WHERE solana_address <> '';
+
+CREATE TABLE withdrawals(
+  id         TEXT PRIMARY KEY,
+  user_id    TEXT NOT NULL,
+  hold_id    TEXT NOT NULL,
+  to_address TEXT NOT NULL,
+  source     INTEGER NOT NULL,
+  asset      INTEGER NOT NULL,
+  amount     INTEGER NOT NULL CHECK (amount > 0),
+  fee        INTEGER NOT NULL CHECK (fee >= 0),
+  state      INTEGER NOT NULL,
+  created_ms INTEGER NOT NULL,
+  expires_ms INTEGER NOT NULL,
+  changed_ms INTEGER NOT NULL,
+  note       TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX withdrawals_user ON withdrawals(user_id, created_ms);
+CREATE INDEX withdrawals_open ON withdrawals(expires_ms) WHERE state = 0;
+
+CREATE TABLE rentals(
+  id            TEXT PRIMARY KEY,
+  user_id       TEXT NOT NULL,
+  provider_user TEXT NOT NULL,
+  node_id       TEXT NOT NULL,
+  key_id        TEXT NOT NULL,
+  job_id        TEXT NOT NULL,
+  gpu_model     TEXT NOT NULL,
+  state         INTEGER NOT NULL,
+  version       INTEGER NOT NULL,
+  asset         INTEGER NOT NULL,
+  vram_mb       INTEGER NOT NULL,
+  total_vram_mb INTEGER NOT NULL,
+  power_w       INTEGER NOT NULL,
+  base_rate     INTEGER NOT NULL,
+  vram_rate     INTEGER NOT NULL,
+  power_rate    INTEGER NOT NULL,
+  rate          INTEGER NOT NULL,
+  fee_bps       INTEGER NOT NULL,
+  fee_inclusive INTEGER NOT NULL,
+  hold_id       TEXT NOT NULL,
+  hold          INTEGER NOT NULL,
+  charged       INTEGER NOT NULL,
+  fee           INTEGER NOT NULL,
+  steps         INTEGER NOT NULL,
+  max_ms        INTEGER NOT NULL,
+  started_ms    INTEGER NOT NULL,
+  billed_ms     INTEGER NOT NULL,
+  ended_ms      INTEGER NOT NULL,
+  due_ms        INTEGER NOT NULL,
+  gpu_percent   INTEGER NOT NULL,
+  vram_percent  INTEGER NOT NULL,
+  power_draw_w  INTEGER NOT NULL,
+  temperature_c INTEGER NOT NULL,
+  reported_ms   INTEGER NOT NULL,
+  end_reason    TEXT NOT NULL,
+  CHECK (charged >= 0 AND charged <= hold)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX rentals_user ON rentals(user_id, id);
+CREATE INDEX rentals_provider ON rentals(provider_user, id);
+CREATE INDEX rentals_due ON rentals(due_ms) WHERE state = 0;
+)sql";
+
 }  // namespace
 
 const std::vector<migration>& migrations() {
-  static const std::vector<migration> list{{1, money}, {2, work}, {3, people}};
+  static const std::vector<migration> list{{1, money}, {2, work}, {3, people}, {4, books}};
   return list;
 }
 

@@ -37,7 +37,7 @@ int ended_word(job_state s) {
 job_book::job_book(connection& db)
     : any_job_{db, "SELECT 1 FROM jobs WHERE id=?"},
       find_job_{db, "SELECT version,ended FROM jobs WHERE id=?"},
-      insert_job_{db, "INSERT INTO jobs(" + job_columns + ",ended) VALUES(" + marks(32) + ") ON CONFLICT DO NOTHING"},
+      insert_job_{db, "INSERT INTO jobs(" + job_columns + ",ended) VALUES(" + marks(35) + ") ON CONFLICT DO NOTHING"},
       move_job_{db, "UPDATE jobs SET " + move_columns + move_guard},
       end_job_{db, "UPDATE jobs SET " + move_columns + ", ended=?" + move_guard},
       insert_spec_{db, "INSERT INTO job_specs(job_id," + spec_columns + ") VALUES(" + marks(14) + ")"},
@@ -48,7 +48,7 @@ job_book::job_book(connection& db)
                           marks(8) + ")"},
       close_attempt_{db, "UPDATE attempts SET outcome=?, ran_ms=?, ended_ms=? WHERE job_id=? AND epoch=?"},
       any_result_{db, "SELECT 1 FROM results WHERE job_id=? AND epoch=?"},
-      insert_result_{db, "INSERT INTO results(job_id,epoch," + report_columns + ") VALUES(" + marks(16) + ")"} {}
+      insert_result_{db, "INSERT INTO results(job_id,epoch," + report_columns + ") VALUES(" + marks(17) + ")"} {}
 
 bool job_book::check(const change& c, change_result& r) {
   // `take` has room for one guarded write; a change that has two is looked at beforehand.

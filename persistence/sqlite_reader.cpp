@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "persistence/book_reader.hpp"
 #include "persistence/columns.hpp"
 #include "persistence/journal.hpp"
 #include "persistence/sqlite.hpp"
@@ -69,6 +70,7 @@ public:
   std::vector<transaction_row> transactions(const std::string& owner, int32_t limit, int32_t offset,
                                             const std::string& job_id) override;
   int64_t count_transactions(const std::string& owner) override;
+  book_reader& books() override { return *books_; }
 
 private:
   /// How far back the history of an account was read.
@@ -89,6 +91,7 @@ private:
   std::vector<transaction_row> job_transactions(const std::string& owner, const std::string& job_id);
 
   tuned db_;
+  std::unique_ptr<book_reader> books_ = open_books(db_);
   statement find_job_{db_, job_and_spec + " FROM jobs JOIN job_specs ON job_id=id WHERE id=?"};
   statement find_result_{db_, "SELECT " + report_columns + " FROM results WHERE job_id=? ORDER BY epoch DESC LIMIT 1"};
   statement list_all_{db_, job_and_spec +

@@ -79,6 +79,37 @@ struct credential_row {
   time_ms expires_ms = 0, revoked_ms = 0;
 };
 
+struct usage_filter {
+  std::string user_id;           // empty: everybody's
+  std::string from_day, to_day;  // inclusive; empty: open
+  std::string key_id, model;     // empty: any
+};
+struct due_bucket {
+  mature_move what;
+  amount value = 0;
+};
+
+/// Wallets, withdrawals, billing sessions, limits and sums over days.
+class book_reader {
+public:
+  virtual ~book_reader() = default;
+  virtual std::optional<wallet_row> find_wallet(const std::string& owner) = 0;
+  virtual std::optional<withdrawal_row> find_withdrawal(const std::string& id) = 0;
+  /// Newest first. Empty user: everybody's.
+  virtual std::vector<withdrawal_row> list_withdrawals(const std::string& user_id, int32_t limit, int32_t offset) = 0;
+  virtual std::vector<withdrawal_row> lapsed_withdrawals(time_ms now_ms, int32_t limit) = 0;  // still reserved
+  virtual std::optional<rental> find_rental(const std::string& id) = 0;
+  /// Newest first, ids below `before_id`; by the one who pays, or by the one who earns.
+  virtual std::vector<rental> list_rentals(const std::string& user_id, bool as_provider, const std::string& before_id,
+                                           int32_t limit) = 0;
+  virtual std::vector<rental> due_rentals(time_ms now_ms, int32_t limit) = 0;  // active ones
+  virtual std::vector<due_bucket> due_earnings(time_ms now_ms, int32_t limit) = 0;
+  /// One line per key, model, kind, day and asset.
+  virtual std::vector<usage_add> usage(const usage_filter&) = 0;
+  virtual std::vector<spend_limit> spend_limits(const std::string& scope) = 0;
+  virtual amount committed(const std::string& scope, const std::string& period, asset) = 0;
+};
+
 /// A read-only connection; each sees the newest committed state at every call. One thread each.
 class store_reader {
 public:
@@ -103,6 +134,8 @@ public:
   virtual std::vector<transaction_row> transactions(const std::string& owner, int32_t limit, int32_t offset,
                                                     const std::string& job_id) = 0;
   virtual int64_t count_transactions(const std::string& owner) = 0;
+  /// The same connection, for what is asked less often.
+  virtual book_reader& books() = 0;
 };
 
 /// What `troupe ledger verify` found. `breaches` empty: the books are right.

@@ -71,6 +71,7 @@ public:
     return db().transactions(owner, limit, offset, job_id);
   }
   int64_t count_transactions(const std::string& owner) override { return db().count_transactions(owner); }
+  book_reader& books() override { return db().books(); }
 
 private:
   store_reader& db() {

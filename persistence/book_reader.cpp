@@ -1,0 +1,109 @@
+// Each question is answered through an index. Days are summed when they are written, not when they are asked for.
+#include "persistence/book_reader.hpp"
+
+#include <algorithm>
+
+#include "persistence/columns.hpp"
+
+namespace troupe::sqlite {
+
+namespace {
+
+/// Above every id and every day: the end of an open range.
+constexpr std::string_view after_all = "\x7f";
+
+class books : public book_reader {
+public:
+  explicit books(connection& db) : db_{db} {}
+
+  std::optional<wallet_row> find_wallet(const std::string& owner) override {
+    return one<wallet_row>(find_wallet_, owner);
+  }
+  std::optional<withdrawal_row> find_withdrawal(const std::string& id) override {
+    return one<withdrawal_row>(find_withdrawal_, id);
+  }
+  std::vector<withdrawal_row> list_withdrawals(const std::string& user_id, int32_t limit, int32_t offset) override {
+    if (limit <= 0 || offset < 0) return {};
+    return user_id.empty() ? all<withdrawal_row>(list_all_withdrawals_, limit, offset)
+                           : all<withdrawal_row>(list_withdrawals_, user_id, limit, offset);
+  }
+  std::vector<withdrawal_row> lapsed_withdrawals(time_ms now_ms, int32_t limit) override {
+    return all<withdrawal_row>(lapsed_, now_ms, limit);
+  }
+  std::optional<rental> find_rental(const std::string& id) override { return one<rental>(find_rental_, id); }
+  std::vector<rental> list_rentals(const std::string& user_id, bool as_provider, const std::string& before_id,
+                                   int32_t limit) override {
+    auto below = before_id.empty() ? after_all : std::string_view{before_id};
+    return all<rental>(as_provider ? earned_rentals_ : paid_rentals_, user_id, below, std::max(0, limit));
+  }
+  std::vector<rental> due_rentals(time_ms now_ms, int32_t limit) override {
+    return all<rental>(due_rentals_, now_ms, limit);
+  }
+  std::vector<due_bucket> due_earnings(time_ms now_ms, int32_t limit) override {
+    std::vector<due_bucket> list;
+    auto take = [&](row& r) {
+      auto& x = list.emplace_back();
+      r(x.what.owner, x.what.currency, x.what.due_s, x.value);
+    };
+    due_earnings_.each(take, now_ms / 1000, limit);
+    return list;
+  }
+  std::vector<usage_add> usage(const usage_filter& f) override {
+    auto to = f.to_day.empty() ? after_all : std::string_view{f.to_day};
+    return f.user_id.empty() ? all<usage_add>(all_usage_, f.from_day, to, f.key_id, f.key_id, f.model, f.model)
+                             : all<usage_add>(usage_, f.user_id, f.from_day, to, f.key_id, f.key_id, f.model, f.model);
+  }
+  std::vector<spend_limit> spend_limits(const std::string& scope) override { return all<spend_limit>(limits_, scope); }
+  amount committed(const std::string& scope, const std::string& period, asset currency) override {
+    amount value = 0;
+    committed_.first([&](row& r) { r(value); }, scope, period, currency);
+    return value;
+  }
+
+private:
+  template <class Row, class... T>
+  static std::optional<Row> one(statement& find, const T&... by) {
+    Row x;
+    if (!find.first([&](row& r) { r(x); }, by...)) return {};
+    return x;
+  }
+  template <class Row, class... T>
+  static std::vector<Row> all(statement& find, const T&... by) {
+    std::vector<Row> list;
+    find.each([&](row& r) { r(list.emplace_back()); }, by...);
+    return list;
+  }
+
+  connection& db_;
+  statement find_wallet_{db_, "SELECT " + wallet_columns + " FROM wallets WHERE owner=?"};
+  statement find_withdrawal_{db_, "SELECT " + withdrawal_columns + " FROM withdrawals WHERE id=?"};
+  statement list_withdrawals_{db_, "SELECT " + withdrawal_columns +
+                                       " FROM withdrawals WHERE user_id=? ORDER BY created_ms DESC, id DESC"
+                                       " LIMIT ? OFFSET ?"};
+  statement list_all_withdrawals_{
+      db_, "SELECT " + withdrawal_columns + " FROM withdrawals ORDER BY created_ms DESC, id DESC LIMIT ? OFFSET ?"};
+  statement lapsed_{db_, "SELECT " + withdrawal_columns +
+                             " FROM withdrawals WHERE state=0 AND expires_ms<=? ORDER BY expires_ms LIMIT ?"};
+  statement find_rental_{db_, "SELECT " + rental_columns + " FROM rentals WHERE id=?"};
+  statement paid_rentals_{
+      db_, "SELECT " + rental_columns + " FROM rentals WHERE user_id=? AND id<? ORDER BY id DESC LIMIT ?"};
+  statement earned_rentals_{
+      db_, "SELECT " + rental_columns + " FROM rentals WHERE provider_user=? AND id<? ORDER BY id DESC LIMIT ?"};
+  statement due_rentals_{
+      db_, "SELECT " + rental_columns + " FROM rentals WHERE state=0 AND due_ms<=? ORDER BY due_ms LIMIT ?"};
+  statement due_earnings_{db_, "SELECT owner,asset,due_s,amount FROM maturing WHERE due_s<=? ORDER BY due_s LIMIT ?"};
+  statement usage_{db_, "SELECT " + usage_columns +
+                            " FROM usage_days WHERE user_id=? AND day>=? AND day<=? AND (?='' OR key_id=?)"
+                            " AND (?='' OR model=?) ORDER BY day,key_id,model,kind,asset"};
+  statement all_usage_{db_, "SELECT " + usage_columns +
+                                " FROM usage_days WHERE day>=? AND day<=? AND (?='' OR key_id=?)"
+                                " AND (?='' OR model=?) ORDER BY day,user_id,key_id,model,kind,asset"};
+  statement limits_{db_, "SELECT scope,period,asset,ceiling FROM spend_limits WHERE scope=? ORDER BY period,asset"};
+  statement committed_{db_, "SELECT committed FROM spending WHERE scope=? AND period=? AND asset=?"};
+};
+
+}  // namespace
+
+std::unique_ptr<book_reader> open_books(connection& db) { return std::make_unique<books>(db); }
+
+}  // namespace troupe::sqlite
