@@ -29,6 +29,9 @@ identity_actor spawn_identity(house&, run_on);
 /// Supervises the wallet of each owner.
 wallets_actor spawn_wallets(house&);
 
+/// Does what is due by the clock: earnings mature, reservations lapse, billing sessions run out.
+billing_actor spawn_billing(house&);
+
 /// Supervises each live job.
 jobs_actor spawn_jobs(house&);
 

@@ -41,6 +41,7 @@ struct directory {
   place<sessions_actor> sessions;
   place<identity_actor> identity;
   place<wallets_actor> wallets;
+  place<billing_actor> billing;
   place<jobs_actor> jobs;
   place<dispatcher_actor> dispatcher;
   place<nodes_actor> nodes;

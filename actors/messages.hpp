@@ -109,6 +109,12 @@ struct read_transactions {
   int32_t limit = 50, offset = 0;
   std::string job_id;
 };
+/// Any other read: `read` runs on the reader's thread and leaves what it found where the asker can see it.
+struct read_done {};
+struct read_store {
+  using reply = read_done;
+  std::function<void(store_reader&)> read;
+};
 struct find_credential {
   using reply = credential_row;
   std::string credential;  // "key:" + SHA-256 hex of the API key, or "jwt:" + session id
@@ -182,6 +188,12 @@ struct deposit_money {
   amount value = 0;
   std::string note;
   std::optional<idempotency_row> once;
+};
+/// Any other change of a user's money. A refusal comes as the result's `why`.
+struct change_money {
+  using reply = change_result;
+  std::string user_id;
+  change what;
 };
 
 // --- jobs -------------------------------------------------------------------------------------

@@ -60,6 +60,12 @@ reader_actor::behavior_type reader(reader_pointer self, std::unique_ptr<store_re
       [db](const list_nodes&) {
         return guarded([&]() -> caf::result<node_page> { return node_page{db->list_nodes()}; });
       },
+      [db](const read_store& x) {
+        return guarded([&]() -> caf::result<read_done> {
+          x.read(*db);
+          return read_done{};
+        });
+      },
       [db](const read_balances& x) {
         return guarded([&]() -> caf::result<balance_page> { return balance_page{db->balances(x.owner)}; });
       },

@@ -58,6 +58,7 @@ std::vector<child_spec> cast_list(house& h, const cast_options& o) {
   list.push_back(
       {"identity", true, starter<identity_actor>(a.identity, [&h, o] { return spawn_identity(h, o.blocking); })});
   list.push_back({"wallets", true, starter<wallets_actor>(a.wallets, [&h] { return spawn_wallets(h); })});
+  list.push_back({"billing", true, starter<billing_actor>(a.billing, [&h] { return spawn_billing(h); })});
   list.push_back({"jobs", true, starter<jobs_actor>(a.jobs, [&h] { return spawn_jobs(h); })});
   list.push_back({"dispatcher", true, starter<dispatcher_actor>(a.dispatcher, [&h] { return spawn_dispatcher(h); })});
   list.push_back({"nodes", true, starter<nodes_actor>(a.nodes, [&h] { return spawn_nodes(h); })});
@@ -102,6 +103,7 @@ void stop_all(root_pointer self, const caf::error& why) {
   a.nodes.set({});
   a.dispatcher.set({});
   a.jobs.set({});
+  a.billing.set({});
   a.wallets.set({});
   a.identity.set({});
   a.sessions.set({});

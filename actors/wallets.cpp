@@ -107,6 +107,15 @@ caf::result<change_result> deposit(wallet_pointer self, deposit_money& ask) {
   return promise;
 }
 
+caf::result<change_result> change_own(wallet_pointer self, change_money& ask) {
+  auto promise = self->make_response_promise<change_result>();
+  std::vector<change> one;
+  one.push_back(std::move(ask.what));
+  commit(self, std::move(one), promise,
+         [](commit_results& answer, auto& p) { p.deliver(std::move(answer.results.at(0))); });
+  return promise;
+}
+
 void on_tick(wallet_pointer self) {
   auto& s = self->state;
   if (s.used == s.used_before && s.in_flight == 0) {
@@ -124,6 +133,7 @@ wallet_actor::behavior_type wallet(wallet_pointer self, house* h, std::string ow
   return {
       [self](submit_jobs& ask) { return submit(self, ask); },
       [self](deposit_money& ask) { return deposit(self, ask); },
+      [self](change_money& ask) { return change_own(self, ask); },
       [self](tick) { on_tick(self); },
       [self](leave) {
         self->state.leaving = true;
@@ -158,6 +168,10 @@ wallets_actor::behavior_type wallets(wallets_pointer self, house* h) {
         return self->delegate(to, std::move(ask));
       },
       [self](deposit_money& ask) {
+        auto& to = activate(self, ask.user_id);
+        return self->delegate(to, std::move(ask));
+      },
+      [self](change_money& ask) {
         auto& to = activate(self, ask.user_id);
         return self->delegate(to, std::move(ask));
       },

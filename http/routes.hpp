@@ -76,11 +76,25 @@ void ask(const call_ptr& c, const Handle& to, M message, Next next, std::chrono:
            });
 }
 
+/// Reads the store: `read` runs on a reader's thread, `next` gets what it returned.
+template <class Read, class Next>
+void ask_store(const call_ptr& c, Read read, Next next) {
+  using found = std::invoke_result_t<Read&, store_reader&>;
+  auto kept = std::make_shared<found>();
+  read_store message{[kept, read = std::move(read)](store_reader& db) mutable { *kept = read(db); }};
+  ask(c, c->e.h.actors.reader(), std::move(message),
+      [kept, next = std::move(next)](const read_done&) mutable { next(*kept); });
+}
+
 // Groups of rows, each in its own file.
 void add_auth_routes(std::vector<route>&);
 void add_job_routes(std::vector<route>&);
 void add_completion_routes(std::vector<route>&);
 void add_money_routes(std::vector<route>&);
+void add_pricing_routes(std::vector<route>&);
+void add_billing_routes(std::vector<route>&);
+void add_rental_routes(std::vector<route>&);
+void add_usage_routes(std::vector<route>&);
 void add_system_routes(std::vector<route>&);
 
 }  // namespace troupe
