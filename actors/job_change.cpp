@@ -1,5 +1,7 @@
 // From a step of the job machine to the one transaction that makes it true.
-#include "actors/job.hpp"
+#include "actors/job_change.hpp"
+
+#include <algorithm>
 
 namespace troupe {
 
@@ -35,6 +37,12 @@ attempt_row attempt_of(const job& before, const step& s, time_ms now_ms) {
   return a;
 }
 
+/// As it was paid: less than nothing counts as nothing, or a lying node could make the audit of the books fail.
+run_report believed(run_report r) {
+  for (auto* count : {&r.prompt_tokens, &r.completion_tokens, &r.cached_tokens}) *count = std::max<int64_t>(0, *count);
+  return r;
+}
+
 }  // namespace
 
 change change_of(const job& before, const step& s, const run_report& report, time_ms now_ms) {
@@ -44,7 +52,7 @@ change change_of(const job& before, const step& s, const run_report& report, tim
   if (s.settle)
     c.closes =
         hold_close{before.hold_id, before.id, {before.provider_user, account_kind::earned, before.currency}, *s.settle};
-  if (s.has_result) c.result = result_row{before.id, before.lease_epoch, report};
+  if (s.has_result) c.result = result_row{before.id, before.lease_epoch, believed(report)};
   if (!s.event.empty()) c.events.push_back(event_of(s.next, s, now_ms));
   return c;
 }

@@ -1,0 +1,54 @@
+// The table of commands. A new verb of model/change.hpp needs a command here and a word in the twin.
+#include "tests/simulate/commands.hpp"
+
+#include "tests/simulate/world.hpp"
+
+namespace simulate {
+
+const std::vector<command>& commands() {
+  static const std::vector<command> table{
+      // people and nodes
+      {"register", 2, register_user},
+      {"join", 2, join_node},
+      {"beat", 2, beat_node},
+      // money
+      {"grant", 8, grant},
+      {"grant beyond all bounds", 1, grant_too_much},
+      {"move money", 6, move_money},
+      {"two transfers in one", 3, linked_transfers},
+      {"say it again", 8, repeat_request},
+      // jobs
+      {"submit", 22, submit},
+      {"claim", 26, claim},
+      {"deliver", 70, deliver},
+      {"due", 14, due},
+      {"lost", 3, lost},
+      {"deadline", 4, deadline},
+      {"cancel", 5, cancel},
+      {"grace over", 3, grace_over},
+      {"quarantine", 1, quarantine},
+      // what no honest actor does
+      {"an actor of old", 8, stale_actor},
+      {"close badly", 6, close_badly},
+      {"move badly", 3, move_badly},
+      {"hold badly", 2, hold_badly},
+      {"half good", 3, half_good},
+  };
+  return table;
+}
+
+void run_random_command(world& w) {
+  static const int total = [] {
+    int sum = 0;
+    for (auto& c : commands()) sum += c.weight;
+    return sum;
+  }();
+  auto n = w.random.below(total);
+  for (auto& c : commands()) {
+    if ((n -= c.weight) >= 0) continue;
+    c.run(w);
+    return;
+  }
+}
+
+}  // namespace simulate

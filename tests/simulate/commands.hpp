@@ -1,0 +1,34 @@
+// Every command of the table: each does one random thing to a world, in the product and in the twin.
+#pragma once
+
+namespace simulate {
+
+class world;
+
+void register_user(world&);
+void join_node(world&);
+void beat_node(world&);
+
+void grant(world&);
+void grant_too_much(world&);
+void move_money(world&);
+void linked_transfers(world&);
+void repeat_request(world&);
+
+void submit(world&);
+void claim(world&);
+void deliver(world&);
+void due(world&);
+void lost(world&);
+void deadline(world&);
+void cancel(world&);
+void grace_over(world&);
+void quarantine(world&);
+
+void stale_actor(world&);
+void close_badly(world&);
+void move_badly(world&);
+void hold_badly(world&);
+void half_good(world&);
+
+}  // namespace simulate
