@@ -98,10 +98,12 @@ bool was_answered(world& w, const change& c, const troupe::change_result& real) 
   auto& first = known->second;
   if (first.request_hash != c.once->request_hash) {
     w.expect(real.why == errc::key_reused && !real.replayed, "a key was taken again for another request");
+    w.meet("a key with another request");
     return true;
   }
   auto same = real.why == errc::ok && real.replayed && real.status == first.status && real.body == first.body;
   w.expect(same, "a request came again and was not answered as at first");
+  w.meet("a request again");
   return true;
 }
 
@@ -121,6 +123,7 @@ void request(world& w, const change& c) {
   if (!c.transfers.empty()) due = w.naive.books.pay(c.transfers);
   if (c.opens) due = open(w, *c.opens, c.submits->row.id);
   w.agree(real, due);
+  w.meet("a request: " + to_string(due.why));
   for (auto& t : c.transfers) w.fresh.owners.insert({t.debit.owner, t.credit.owner});
   if (c.opens) w.touch(c.opens->account.owner);
   if (due.why != errc::ok) return;

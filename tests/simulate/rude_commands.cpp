@@ -19,6 +19,7 @@ const naive_job* any_job(world& w) {
 void must_refuse(world& w, const change& c, const char* law) {
   auto real = w.apply(c);
   if (real.why == errc::ok) throw broken{std::string{"the store took "} + law};
+  w.meet(std::string{"refused: "} + law);
   if (c.closes) w.touch(c.closes->provider.owner);
   w.touch("platform");
 }
@@ -85,12 +86,19 @@ void move_badly(world& w) {
   c.moves = troupe::job_update{w.row_of(j->id)};
   auto& next = c.moves->next;
   next.version += 1;
-  auto how = w.random.below(4);
+  auto how = w.random.below(6);
   if (how == 0) next.lease_epoch -= 1;
   if (how == 1) next.version += 1;
   if (how == 2) next.version -= 1;
   if (how == 3) next.id = "job_other";
-  w.say("move " + next.id + " badly, in way " + std::to_string(how));
+  if (how == 4 && j->at != spot::over) return;  // else it is the right next version, but the job has ended
+  if (how == 5) {                               // an attempt of an epoch that has one
+    if (next.deliveries == 0 && next.attempts == 0) return;
+    c.attempt = troupe::attempt_row{j->id, next.lease_epoch, "node_0", 1, troupe::attempt_outcome::open, 0, w.now};
+    c.moves.reset();
+    if (j->grants == 0 || !has_node(j->at)) return;
+  }
+  w.say("move " + j->id + " badly, in way " + std::to_string(how));
   w.fresh.jobs.insert(j->id);
   must_refuse(w, c, "a step that skips, repeats or turns back");
 }

@@ -28,7 +28,7 @@ world::world(uint64_t seed, const std::filesystem::path& folder, counters& c) : 
   auto n = random.between(1, 4);
   for (int i = 0; i < n; ++i) {
     auto id = std::to_string(i);
-    machines.push_back({"node_" + id, "prov_" + std::to_string(i / 2), static_cast<int>(random.between(1, 6)), 0, 0});
+    machines.push_back({"node_" + id, "prov_" + std::to_string(i / 2), static_cast<int>(random.between(1, 12)), 0});
   }
   count.worlds += 1;
 }
@@ -65,7 +65,7 @@ void world::tell(const std::string& job_id, const troupe::any_job_input& input) 
   auto due = naive_one.hear(input, now);
   if (s.why != errc::ok) {
     expect(!due.believed, "the machine refused what the twin believed");
-    return;
+    return meet("a message that changed nothing");
   }
   expect(due.believed, "the machine believed what the twin did not");
   auto* f = std::get_if<in::finish>(&input);
@@ -93,9 +93,22 @@ void world::after_step(const troupe::job& before, const troupe::job& next, const
     machine_of(next.node_id)->used += 1;
     write_letters(next);
   }
+  if (troupe::is_terminal(next.state)) meet_end(before, next);
   fresh.jobs.insert(next.id);
   if (random.one_in(8)) fresh.old_rows.push_back(before);
   memories[next.id] = next;
+}
+
+void world::meet_end(const troupe::job& before, const troupe::job& end) {
+  using troupe::job_state;
+  meet("a job " + std::string{to_string(end.state)});
+  if (end.cost > 0) meet("a job paid");
+  auto late = before.state == job_state::queued || before.state == job_state::retry_wait;
+  if (late && end.state == job_state::succeeded) meet("a late finisher paid");
+  if (before.state == job_state::cancelling && end.state == job_state::succeeded) meet("a cancel too late");
+  if (before.state == job_state::cancelling && end.cost > 0) meet("a cancelled run paid");
+  if (end.error_code == "undeliverable") meet("a job that no node would start");
+  if (end.cost > 0 && end.cost == end.hold) meet("a hold used up");
 }
 
 /// What the node will say of the grant, sooner or later, and some of it more than once.
@@ -103,13 +116,14 @@ void world::write_letters(const troupe::job& j) {
   using troupe::run_outcome;
   auto e = j.lease_epoch;
   auto write = [&](troupe::any_job_input what) { fresh.post.push_back({j.id, std::move(what)}); };
-  if (random.one_in(6)) write(in::reject{e});
-  if (random.one_in(10)) return;
+  auto vain = unwanted.count(j.id) > 0;
+  if (vain || random.one_in(6)) write(in::reject{e});
+  if (vain || random.one_in(10)) return;
   write(in::start{e});
   for (auto n = random.below(3); n > 0; --n) write(in::progress{e, static_cast<int32_t>(random.below(1'200'000)), ""});
   static const std::vector<run_outcome> outcomes{run_outcome::succeeded, run_outcome::succeeded, run_outcome::failed,
                                                  run_outcome::node_fault, run_outcome::cancelled};
-  for (auto n = random.below(3); n > 0; --n) {
+  for (auto n = random.one_in(6) ? 0 : random.between(1, 3); n > 0; --n) {
     in::finish f;
     f.epoch = e;
     f.report.outcome = random.of(outcomes);
@@ -146,6 +160,10 @@ void world::group(int64_t size) {
   }
   if (!is_lost) db_.commit();
   count.groups += 1;
+  static const char* const words[] = {"a group committed",       "a group rolled back",
+                                      "a death before a commit", "a power cut before a commit",
+                                      "a death after a commit",  "a power cut after a commit"};
+  meet(words[static_cast<int>(how)]);
   end_group(how, before);
 }
 
@@ -168,7 +186,6 @@ void world::end_group(fate how, const twin& before) {
   }
   if (how == fate::committed) return check_touched();
   say("a new life begins");
-  count.crashes += how != fate::rolled_back;
   wake_up();
   check_all();
 }
@@ -182,10 +199,7 @@ void world::keep_group() {
   fresh.new_jobs.clear();
 }
 
-void world::forget_group() {
-  count.lost_groups += 1;
-  fresh = {};
-}
+void world::forget_group() { fresh = {}; }
 
 /// The actors of the new life know nothing; the dispatcher counts what the store says is granted.
 void world::wake_up() {

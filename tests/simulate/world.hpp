@@ -28,13 +28,13 @@ struct letter {
 struct machine {
   std::string id, owner;
   int slots = 1;
-  amount rate = 0;
   int used = 0;  // slots, as the dispatcher counts
 };
 
+/// A walk that meets too little proves too little, so it is counted.
 struct counters {
-  std::map<std::string, int64_t> done;  // by command, and what became of it
-  int64_t steps = 0, groups = 0, lost_groups = 0, crashes = 0, audits = 0, worlds = 0;
+  std::map<std::string, int64_t> met;
+  int64_t steps = 0, changes = 0, groups = 0, audits = 0, worlds = 0;
 };
 
 /// What is true only when the group is committed.
@@ -59,6 +59,7 @@ public:
   std::vector<std::string> users{"user_0"};
   std::vector<machine> machines;
   std::vector<std::string> jobs;                // that live, and some that ended lately
+  std::set<std::string> unwanted;               // jobs that no node can start
   std::vector<letter> post;                     // said by nodes, never forgotten at once
   std::deque<troupe::change> said;              // requests that somebody may send again
   std::vector<troupe::job> old_rows;            // what an actor that was replaced may still believe
@@ -70,7 +71,11 @@ public:
   std::string new_id(const char* prefix) { return prefix + std::to_string(next_id++); }
   void say(std::string what);
   /// Applies within the group.
-  troupe::change_result apply(const troupe::change& c) { return db_.apply(c, now); }
+  troupe::change_result apply(const troupe::change& c) {
+    count.changes += 1;
+    return db_.apply(c, now);
+  }
+  void meet(const std::string& what) { count.met[what] += 1; }
   /// Throws `broken` unless the answers agree.
   void agree(const troupe::change_result&, const naive_answer&);
   void expect(bool holds, const char* law) {
@@ -94,6 +99,7 @@ private:
   void keep_group();
   void wake_up();
   void after_step(const troupe::job& before, const troupe::job& next, const troupe::step&);
+  void meet_end(const troupe::job& before, const troupe::job& end);
   void write_letters(const troupe::job&);
   void check_touched();
   void check_all();

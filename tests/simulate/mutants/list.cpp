@@ -1,0 +1,101 @@
+// One line of the product each. A line that was changed must be changed here, too: the build says which.
+#include "tests/simulate/mutants/list.hpp"
+
+namespace simulate {
+
+namespace {
+
+constexpr std::string_view machine = "model/job.cpp";
+constexpr std::string_view job_change = "actors/job_change.cpp";
+constexpr std::string_view money = "persistence/sqlite_money.cpp";
+constexpr std::string_view jobs = "persistence/sqlite_jobs.cpp";
+constexpr std::string_view writer = "persistence/sqlite_writer.cpp";
+constexpr std::string_view people = "persistence/sqlite_people.cpp";
+
+}  // namespace
+
+const std::vector<mutant>& mutants() {
+  static const std::vector<mutant> all{
+      // Fencing
+      {"an old epoch is believed", machine, "epoch != j.lease_epoch", "epoch > j.lease_epoch"},
+      {"any epoch is believed", machine, "epoch != j.lease_epoch", "false"},
+      {"another node may report", machine, "!f.node_id.empty() && f.node_id != j.node_id", "false"},
+      {"a claim keeps the epoch: a late finisher is paid after a re-claim", machine,
+       "s.next.lease_epoch += 1;\n  s.next.deliveries += 1;", "s.next.deliveries += 1;"},
+      {"a cancelled lease keeps its epoch", machine,
+       "s.next.lease_epoch += 1;\n      s.attempt = attempt_outcome::cancelled;",
+       "s.attempt = attempt_outcome::cancelled;"},
+      {"a finished job finishes again", machine, "!late && !is_granted(j.state)", "false"},
+      {"a late failure is believed", machine, "f.report.outcome != run_outcome::succeeded || j.lease_epoch == 0",
+       "false"},
+      {"a step does not count the version", machine, "s.next.version = j.version + 1;", ";"},
+      {"the store does not compare the version", jobs, "\" WHERE id=? AND version=? AND lease_epoch<=? AND ended=0\"",
+       "\" WHERE id=? AND version>=? AND lease_epoch<=? AND ended=0\""},
+      {"the store does not compare the epoch", jobs, "\" WHERE id=? AND version=? AND lease_epoch<=? AND ended=0\"",
+       "\" WHERE id=? AND version=? AND (lease_epoch<=? OR 1) AND ended=0\""},
+      {"the store lets an ended job go on", jobs, "\" WHERE id=? AND version=? AND lease_epoch<=? AND ended=0\"",
+       "\" WHERE id=? AND version=? AND lease_epoch<=?\""},
+      {"two attempts of one epoch", jobs, "!found || refuse(r, errc::conflict, about + \" is already there\")", "true"},
+      {"an older session of a node is heard", people, "n.session_epoch == 0 || n.session_epoch == epoch", "true"},
+      // Lives
+      {"one try too many", machine, "j.attempts >= j.max_attempts", "j.attempts > j.max_attempts"},
+      {"poison is delivered for ever", machine, "j.deliveries >= limits::deliveries_max", "false"},
+      {"due before its time", machine, "j.run_at_ms > now", "false"},
+      {"an end leaves its slot taken", machine, "s.next.finished_ms = now;\n  s.vacates = is_granted(j.state);",
+       "s.next.finished_ms = now;"},
+      {"an end is told twice", job_change, "if (!s.event.empty()) c.events.push_back(event_of(s.next, s, now_ms));",
+       "for (int i = s.settle ? 2 : 1; i > 0 && !s.event.empty(); --i)"
+       " c.events.push_back(event_of(s.next, s, now_ms));"},
+      {"an end is not told", job_change, "if (!s.event.empty()) c.events.push_back(event_of(s.next, s, now_ms));",
+       "if (!s.event.empty() && !s.settle) c.events.push_back(event_of(s.next, s, now_ms));"},
+      // Prices
+      {"time is rounded down", machine, "mul_div_ceil(j.node_rate, ran_ms, 3'600'000)",
+       "mul_div_floor(j.node_rate, ran_ms, 3'600'000)"},
+      {"the fee is rounded down", machine, "mul_div_ceil(paid.subtotal, j.fee_bps, 10'000)",
+       "mul_div_floor(paid.subtotal, j.fee_bps, 10'000)"},
+      {"no room is left for the fee", machine, "mul_div_floor(j.hold, 10'000, 10'000 + j.fee_bps)",
+       "std::optional<amount>{j.hold}"},
+      {"a node's own clock is paid", machine,
+       "std::clamp<int64_t>(reported_ms, 0, std::max<int64_t>(0, now - j.leased_ms))",
+       "std::max<int64_t>(0, reported_ms)"},
+      {"a cancelled run is not paid", machine, "end(j, job_state::cancelled, \"cancelled\", paid, now)",
+       "end(j, job_state::cancelled, \"cancelled\", {}, now)"},
+      {"cancelling in the queue pays the hold", machine, "return end(j, job_state::cancelled, \"cancelled\", {}, now);",
+       "return end(j, job_state::cancelled, \"cancelled\", {j.hold, 0}, now);"},
+      {"the cost leaves out the fee", machine, "s.next.cost = paid.subtotal + paid.fee;",
+       "s.next.cost = paid.subtotal;"},
+      {"less than no tokens are kept", job_change, "std::max<int64_t>(0, *count)", "*count"},
+      // Money
+      {"a transfer may overdraw", money, "guarded(t.debit) && free < t.value", "false"},
+      {"a hold may overdraw", money, "free < h.value", "false"},
+      {"a transfer spends what is held", money, "drafts_[from].balance - drafts_[from].held", "drafts_[from].balance"},
+      {"a hold reserves what is held", money, "from.balance - from.held", "from.balance"},
+      {"a hold reserves nothing", money, "from.held += h.value;", ";"},
+      {"what was not used stays held", money, "drafts_[from].held -= hold.value;",
+       "drafts_[from].held -= h.paid.subtotal + h.paid.fee;"},
+      {"the fee is not taken", money, "pay(transfer_code::platform_fee, platform, h.paid.fee)", "true"},
+      {"the fee is taken twice", money, "pay(transfer_code::platform_fee, platform, h.paid.fee)",
+       "pay(transfer_code::platform_fee, platform, 2 * h.paid.fee)"},
+      {"more is captured than held", money, "h.paid.subtotal > hold.value || h.paid.fee > hold.value - h.paid.subtotal",
+       "false"},
+      {"a hold is settled twice", money, "hold.state != state_open", "false"},
+      {"a hold is settled by another job", money, "hold.job_id != h.job_id", "false"},
+      {"a transfer is posted again", money, "!known(t, r, same)", "(known(t, r, same), same = false)"},
+      {"one id, two amounts", money, "old.value == t.value", "true"},
+      {"a transfer below nothing", money, "t.value <= 0", "t.value == 0"},
+      {"one asset becomes another", money, "t.debit.currency != t.credit.currency", "false"},
+      {"the wrong one is paid", job_change, "before.provider_user", "before.user_id"},
+      {"an end leaves the hold open", job_change, "(s.settle)", "decltype(s.settle){}"},
+      // Requests, groups and crashes
+      {"the Idempotency-Key is ignored", writer, "c.once && s.answers.answers(*c.once, r)", "false"},
+      {"a key serves two requests", writer, "hash == once.request_hash", "true"},
+      {"an acknowledged group is lost", writer, "session_->commit.run();", "session_->db.exec(\"ROLLBACK\");"},
+      {"a group that was given up is kept", writer, "session_.reset();\n    open();",
+       "session_->commit.run(); session_.reset(); open();"},
+      {"events of a group are forgotten", writer, "here().events.flush();", "here();"},
+      {"an address is taken twice", people, "!taken || refuse(r, errc::conflict, \"already registered\")", "true"},
+  };
+  return all;
+}
+
+}  // namespace simulate
