@@ -7,10 +7,6 @@ namespace {
 
 constexpr std::string_view machine = "model/job.cpp";
 constexpr std::string_view job_change = "actors/job_change.cpp";
-constexpr std::string_view money = "persistence/sqlite_money.cpp";
-constexpr std::string_view jobs = "persistence/sqlite_jobs.cpp";
-constexpr std::string_view writer = "persistence/sqlite_writer.cpp";
-constexpr std::string_view people = "persistence/sqlite_people.cpp";
 
 }  // namespace
 
@@ -29,14 +25,6 @@ const std::vector<mutant>& mutants() {
       {"a late failure is believed", machine, "f.report.outcome != run_outcome::succeeded || j.lease_epoch == 0",
        "false"},
       {"a step does not count the version", machine, "s.next.version = j.version + 1;", ";"},
-      {"the store does not compare the version", jobs, "\" WHERE id=? AND version=? AND lease_epoch<=? AND ended=0\"",
-       "\" WHERE id=? AND version>=? AND lease_epoch<=? AND ended=0\""},
-      {"the store does not compare the epoch", jobs, "\" WHERE id=? AND version=? AND lease_epoch<=? AND ended=0\"",
-       "\" WHERE id=? AND version=? AND (lease_epoch<=? OR 1) AND ended=0\""},
-      {"the store lets an ended job go on", jobs, "\" WHERE id=? AND version=? AND lease_epoch<=? AND ended=0\"",
-       "\" WHERE id=? AND version=? AND lease_epoch<=?\""},
-      {"two attempts of one epoch", jobs, "!found || refuse(r, errc::conflict, about + \" is already there\")", "true"},
-      {"an older session of a node is heard", people, "n.session_epoch == 0 || n.session_epoch == epoch", "true"},
       // Lives
       {"one try too many", machine, "j.attempts >= j.max_attempts", "j.attempts > j.max_attempts"},
       {"poison is delivered for ever", machine, "j.deliveries >= limits::deliveries_max", "false"},
@@ -66,34 +54,8 @@ const std::vector<mutant>& mutants() {
        "s.next.cost = paid.subtotal;"},
       {"less than no tokens are kept", job_change, "std::max<int64_t>(0, *count)", "*count"},
       // Money
-      {"a transfer may overdraw", money, "guarded(t.debit) && free < t.value", "false"},
-      {"a hold may overdraw", money, "free < h.value", "false"},
-      {"a transfer spends what is held", money, "drafts_[from].balance - drafts_[from].held", "drafts_[from].balance"},
-      {"a hold reserves what is held", money, "from.balance - from.held", "from.balance"},
-      {"a hold reserves nothing", money, "from.held += h.value;", ";"},
-      {"what was not used stays held", money, "drafts_[from].held -= hold.value;",
-       "drafts_[from].held -= h.paid.subtotal + h.paid.fee;"},
-      {"the fee is not taken", money, "pay(transfer_code::platform_fee, platform, h.paid.fee)", "true"},
-      {"the fee is taken twice", money, "pay(transfer_code::platform_fee, platform, h.paid.fee)",
-       "pay(transfer_code::platform_fee, platform, 2 * h.paid.fee)"},
-      {"more is captured than held", money, "h.paid.subtotal > hold.value || h.paid.fee > hold.value - h.paid.subtotal",
-       "false"},
-      {"a hold is settled twice", money, "hold.state != state_open", "false"},
-      {"a hold is settled by another job", money, "hold.job_id != h.job_id", "false"},
-      {"a transfer is posted again", money, "!known(t, r, same)", "(known(t, r, same), same = false)"},
-      {"one id, two amounts", money, "old.value == t.value", "true"},
-      {"a transfer below nothing", money, "t.value <= 0", "t.value == 0"},
-      {"one asset becomes another", money, "t.debit.currency != t.credit.currency", "false"},
       {"the wrong one is paid", job_change, "before.provider_user", "before.user_id"},
       {"an end leaves the hold open", job_change, "(s.settle)", "decltype(s.settle){}"},
-      // Requests, groups and crashes
-      {"the Idempotency-Key is ignored", writer, "c.once && s.answers.answers(*c.once, r)", "false"},
-      {"a key serves two requests", writer, "hash == once.request_hash", "true"},
-      {"an acknowledged group is lost", writer, "session_->commit.run();", "session_->db.exec(\"ROLLBACK\");"},
-      {"a group that was given up is kept", writer, "session_.reset();\n    open();",
-       "session_->commit.run(); session_.reset(); open();"},
-      {"events of a group are forgotten", writer, "here().events.flush();", "here();"},
-      {"an address is taken twice", people, "!taken || refuse(r, errc::conflict, \"already registered\")", "true"},
   };
   return all;
 }
