@@ -5,8 +5,6 @@
 #include <caf/openssl/all.hpp>
 #include <thread>
 
-#include "model/pricing.hpp"
-
 namespace troupe {
 
 namespace {
@@ -23,7 +21,10 @@ std::string text_of(caf::actor_system& system, const caf::error& e) {
 amount rate_of(const config& settings) {
   if (settings.rate_per_hour) return *settings.rate_per_hour;
   amount sum = 0;
-  for (auto& g : settings.gpus) sum += gpu_rate(g.model).value_or(cpu_rate) * g.count;
+  for (auto& g : settings.gpus) {
+    auto known = settings.prices.find_gpu(g.model);
+    sum += (known ? known->rate : cpu_rate) * g.count;
+  }
   return sum == 0 ? cpu_rate : sum;
 }
 

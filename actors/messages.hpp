@@ -124,6 +124,7 @@ struct find_credential {
 struct principal {
   std::string user_id, email, username, organization, role, tier, credential;
   time_ms created_ms = 0;
+  std::string key_id;  // of the API key; empty for a login session
 };
 /// Lets a request in, or says why not (unauthenticated).
 struct admit {

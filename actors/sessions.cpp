@@ -43,8 +43,9 @@ void learned(session_pointer self, const credential_row& row) {
   auto now = s.h->now_ms();
   auto good = row.revoked_ms == 0 && (row.expires_ms == 0 || row.expires_ms > now);
   if (good) {
-    s.who = principal{row.user.id,   row.user.email, row.user.username, row.user.organization,
-                      row.user.role, row.user.tier,  s.credential,      row.user.created_ms};
+    auto key_id = s.credential.starts_with("key:") ? row.credential_id : std::string{};
+    s.who = principal{row.user.id,   row.user.email, row.user.username,   row.user.organization, row.user.role,
+                      row.user.tier, s.credential,   row.user.created_ms, std::move(key_id)};
     s.expires_ms = row.expires_ms;
   } else {
     let_go(self);

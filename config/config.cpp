@@ -7,9 +7,9 @@
 #include "config/layers.hpp"
 #include "config/log.hpp"
 #include "config/option_table.hpp"
+#include "config/prices.hpp"
 #include "config/text.hpp"
 #include "config/values.hpp"
-#include "model/pricing.hpp"
 
 namespace troupe {
 
@@ -142,9 +142,12 @@ void parse_offers(config& c, const settings& given) {
   auto gpus = parse_gpus(c.gpu);
   if (!gpus) throw origin_of(given, "gpu").bad(c.gpu, "is not auto, none or MODEL:VRAM_MB[xN],...");
   c.gpus = *gpus;
-  for (auto& g : c.gpus)
-    if (!gpu_rate(g.model) && c.price_per_hour.empty())
-      throw origin_of(given, "gpu").bad(c.gpu, "names a GPU without a price: set price-per-hour");
+  for (auto& g : c.gpus) {
+    auto known = c.prices.find_gpu(g.model);
+    if (!known && c.price_per_hour.empty())
+      throw origin_of(given, "gpu").bad(c.gpu, "names a GPU without a price: set price-per-hour or gpu-price");
+    if (known) g.model = known->key;  // jobs ask for it by the book's key
+  }
   parse_labels(c, given);
   parse_models(c, given);
   if (c.price_per_hour.empty()) return;
@@ -159,6 +162,7 @@ config build(const settings& given) {
     if (!value.values.empty()) fill(c, *find_binding(name), value);
   check_words(c, given);
   check_doors(c, given);
+  read_prices(c, given);
   parse_offers(c, given);
   return c;
 }

@@ -11,6 +11,7 @@
 
 #include "model/amount.hpp"
 #include "model/job_spec.hpp"
+#include "model/price_book.hpp"
 
 namespace troupe {
 
@@ -45,7 +46,12 @@ struct config {
   int64_t commit_delay_us = 0;   // how long the ledger waits for company before a commit, at most 2000
   int64_t readers = 2;           // read-only database connections
   int64_t http_threads = 2;
-  int64_t fee_bps = 500;  // platform fee, on top
+  int64_t fee_bps = 500;                 // platform fee
+  std::string fee_mode = "on_top";       // or inclusive: when a request does not say
+  bool dynamic_pricing = false;          // GPU prices follow queue and idle devices
+  std::vector<std::string> model_price;  // NAME=INPUT:OUTPUT[:CACHED[:MIN_TOKENS]] per million tokens
+  std::string api_call_price, storage_price, bandwidth_price;  // empty: the built-in book's
+  std::string vram_price, power_price;
 
   // node, and the embedded node of serve
   int64_t slots = -1;  // -1: number of CPU cores; 0 (serve): no embedded node
@@ -53,10 +59,12 @@ struct config {
   std::string node_key;
   std::string name;  // empty: host name and pid
   std::string region;
-  std::string gpu = "auto";        // auto | none | MODEL:VRAM_MB[xN],...
-  std::string price_per_hour;      // empty: the price book's rate
-  std::vector<std::string> label;  // k=v
-  std::vector<std::string> model;  // NAME=URL
+  std::string gpu = "auto";            // auto | none | MODEL:VRAM_MB[xN],...
+  std::string price_per_hour;          // empty: the price book's rate
+  std::vector<std::string> gpu_price;  // GPU=RATE per hour, beside or instead of the built-in ones
+  std::string gpu_price_default;       // for GPUs that the book does not know; empty: they have no price
+  std::vector<std::string> label;      // k=v
+  std::vector<std::string> model;      // NAME=URL
 
   // both
   std::string config_file;
@@ -68,6 +76,7 @@ struct config {
   std::vector<troupe::label> labels;
   std::map<std::string, std::string> models;
   std::optional<amount> rate_per_hour;
+  price_book prices;
 };
 
 /// One clear line: names the key (flag, variable or TOML key) and the bad value. Exit code 2.

@@ -79,17 +79,69 @@ std::string read_scalar(const binding& row, const std::string& from, const toml:
   return value.as_string()->get();
 }
 
+const std::string& price_text(const std::string& from, const toml::node& value) {
+  if (!value.is_string()) throw wrong_type(find_binding("gpu-price")->about, from, value, "a decimal in quotes");
+  return value.as_string()->get();
+}
+
+/// { input = "5", output = "15", cached = "0.5", min_tokens = 100 } as the option is written on the command line.
+std::string model_price_text(const std::string& from, const toml::node& value) {
+  auto* table = value.as_table();
+  if (!table) throw wrong_type(find_binding("model-price")->about, from, value, "a table { input = \"…\", … }");
+  std::string input, output, cached, min_tokens = "0";
+  for (auto&& [key, part] : *table) {
+    auto at = from + "." + std::string{key.str()};
+    if (key == "input") {
+      input = price_text(at, part);
+    } else if (key == "output") {
+      output = price_text(at, part);
+    } else if (key == "cached") {
+      cached = price_text(at, part);
+    } else if (key == "min_tokens" && part.is_integer()) {
+      min_tokens = std::to_string(part.as_integer()->get());
+    } else {
+      throw config_error{at + ": unknown key; there are input, output, cached and min_tokens (a whole number)"};
+    }
+  }
+  return input + ":" + output + ":" + cached + ":" + min_tokens;
+}
+
+/// [prices.gpu] and [prices.model] become values of gpu-price and model-price.
+void read_price_tables(settings& all, const std::string& from, const toml::node& value) {
+  auto* tables = value.as_table();
+  if (!tables) throw config_error{from + ": is not a table; write [prices.gpu] or [prices.model]"};
+  for (auto&& [kind, rows] : *tables) {
+    auto at = from + "." + std::string{kind.str()};
+    auto is_gpu = kind == "gpu";
+    if ((!is_gpu && kind != "model") || !rows.is_table()) throw config_error{at + ": unknown key or no table"};
+    auto& entry = all[is_gpu ? "gpu-price" : "model-price"];
+    if (!entry.values.empty()) throw config_error{at + ": given twice"};
+    entry.from = at;
+    for (auto&& [name, price] : *rows.as_table()) {
+      auto key = std::string{name.str()};
+      auto about = at + "." + key;
+      if (key.find('=') != std::string::npos) throw config_error{about + ": a name with '=' in it"};
+      entry.values.push_back(key + "=" + (is_gpu ? price_text(about, price) : model_price_text(about, price)));
+    }
+  }
+}
+
 }  // namespace
 
 settings read_toml_file(const setting& file_name) {
   settings all;
   for (auto&& [key, value] : parse(file_name)) {
     auto from = file_name.values.front() + ": " + std::string{key.str()};
+    if (key == "prices") {
+      read_price_tables(all, from, value);
+      continue;
+    }
     auto* about = find_key(key.str());
     if (!about) throw config_error{from + ": unknown key"};
     auto is_list = about->shape == option_shape::list;
     auto values =
         is_list ? read_list(*about, from, value) : std::vector{read_scalar(*find_binding(about->name), from, value)};
+    if (all.contains(about->name)) throw config_error{from + ": given twice"};
     all[about->name] = {std::move(values), from};
   }
   return all;

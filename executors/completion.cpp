@@ -28,6 +28,13 @@ std::optional<int64_t> read_count(const json* usage, const char* name) {
   return value->get<int64_t>();
 }
 
+/// In OpenAI's words, else in Anthropic's, which some servers keep.
+int64_t read_cached(const json* usage) {
+  auto details = usage ? find(*usage, "prompt_tokens_details") : nullptr;
+  if (auto count = read_count(details, "cached_tokens")) return *count;
+  return read_count(usage, "cache_read_input_tokens").value_or(0);
+}
+
 /// `text` of a completion; `content` of a chat message, where null (a call of a tool) is an empty text.
 std::optional<std::string> read_text(const json& choice) {
   if (auto text = find(choice, "text"); text && text->is_string()) return text->get<std::string>();
@@ -54,6 +61,7 @@ std::optional<completion> read_completion(std::string_view body) {
   auto usage = find(answer, "usage");
   all.prompt_tokens = read_count(usage, "prompt_tokens");
   all.completion_tokens = read_count(usage, "completion_tokens");
+  all.cached_tokens = read_cached(usage);
   return all;
 }
 

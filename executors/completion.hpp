@@ -12,6 +12,7 @@ struct completion {
   std::string text;
   std::string finish_reason;
   std::optional<int64_t> prompt_tokens, completion_tokens;  // as far as the server counted
+  int64_t cached_tokens = 0;                                // of the prompt's; not checked against them
 };
 
 /// Of /completions or /chat/completions; nothing when it is neither.

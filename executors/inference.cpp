@@ -1,4 +1,5 @@
 // Asks a model server on behalf of a job and says what came of it.
+#include <algorithm>
 #include <string>
 
 #include "config/world.hpp"
@@ -28,6 +29,7 @@ run_report succeeded(const upstream_answer& answer, const inference_params& para
   run_report report;
   report.prompt_tokens = completed->prompt_tokens.value_or(estimated_tokens(params.prompt));
   report.completion_tokens = completed->completion_tokens.value_or(estimated_tokens(completed->text));
+  report.cached_tokens = std::min(completed->cached_tokens, report.prompt_tokens);
   report.text = std::move(completed->text);
   report.finish_reason = std::move(completed->finish_reason);
   return report;

@@ -15,7 +15,8 @@ constexpr auto completion_limit = 120s;
 json usage_json(const run_report& r) {
   return {{"prompt_tokens", r.prompt_tokens},
           {"completion_tokens", r.completion_tokens},
-          {"total_tokens", r.prompt_tokens + r.completion_tokens}};
+          {"total_tokens", r.prompt_tokens + r.completion_tokens},
+          {"prompt_tokens_details", {{"cached_tokens", r.cached_tokens}}}};
 }
 
 json completion_json(const job_view& v) {
@@ -93,7 +94,9 @@ void place_completion(const call_ptr& c, submission s, const std::string& model,
   s.spec.timeout_ms = good.timeout_ms;
   s.prompt_bytes = static_cast<int64_t>(x.prompt.size()) + 64;
   s.max_tokens = x.max_tokens;
-  auto planned = plan_job(s, new_id("job"), c->who.user_id, c->e.h.settings.fee_bps, c->e.h.now_ms());
+  s.key_id = c->who.key_id;
+  auto& settings = c->e.h.settings;
+  auto planned = plan_job(s, new_id("job"), c->who.user_id, settings.fee_bps, c->e.h.now_ms(), settings.prices);
   if (auto bad = std::get_if<failure>(&planned)) return c->refuse(*bad);
   auto j = std::get<job>(planned);
   submit_jobs message{c->who.user_id, {}};

@@ -28,6 +28,7 @@ json result_json(const run_report& r, job_kind kind) {
     result["finish_reason"] = r.finish_reason;
     result["prompt_tokens"] = r.prompt_tokens;
     result["completion_tokens"] = r.completion_tokens;
+    result["cached_tokens"] = r.cached_tokens;
     result["tokens_used"] = r.prompt_tokens + r.completion_tokens;
   }
   return result;
@@ -60,6 +61,15 @@ std::optional<failure> read_job_params(const json& params, submission& s) {
 
 }  // namespace
 
+std::string_view to_fee_mode(bool inclusive) { return inclusive ? "inclusive" : "on_top"; }
+
+std::optional<bool> read_fee_mode(fields& f) {
+  auto word = f.text("fee_mode", 16);
+  if (word.empty()) return std::nullopt;
+  if (word != "on_top" && word != "inclusive") f.refuse("fee_mode must be on_top or inclusive");
+  return word == "inclusive";
+}
+
 json job_json(const job_view& v) {
   auto& j = v.row;
   auto kind = to_string(v.spec.kind);
@@ -81,6 +91,7 @@ json job_json(const job_view& v) {
             {"cost", is_terminal(j.state) ? json(format_amount(j.cost)) : json(nullptr)},
             {"currency", to_string(j.currency)},
             {"hold", {{"amount", format_amount(j.hold)}, {"currency", to_string(j.currency)}}},
+            {"fee_mode", to_fee_mode(j.fee_inclusive)},
             {"tags", v.spec.tags},
             {"result", v.result ? result_json(*v.result, v.spec.kind) : json(nullptr)},
             {"error", nullptr}};
@@ -117,6 +128,7 @@ outcome<submission> read_submission(const json& body) {
   read_demand(f, s.spec.needs);
   s.rate_max = f.money("max_price_per_hour");
   s.currency = f.currency("currency");
+  s.fee_inclusive = read_fee_mode(f);
   s.priority = static_cast<int32_t>(f.integer("priority", 0, limits::priority_max, 5));
   s.run_at_ms = f.time("run_at");
   s.max_attempts = static_cast<int32_t>(f.integer("max_attempts", 1, limits::attempts_max, 3));

@@ -11,6 +11,10 @@ json job_json(const job_view&);
 /// One frame of a stream.
 std::string event_frame(const event_row&);
 
+/// "on_top" | "inclusive".
+std::string_view to_fee_mode(bool inclusive);
+std::optional<bool> read_fee_mode(fields&);
+
 /// Reads the body of `POST /api/v1/jobs`.
 outcome<submission> read_submission(const json& body);
 

@@ -24,7 +24,9 @@ outcome<job_entry> plan(const call& c, const json& body, const std::string& cont
   if (auto bad = std::get_if<failure>(&read)) return *bad;
   auto& s = std::get<submission>(read);
   auto now = c.e.h.now_ms();
-  auto planned = plan_job(s, new_id("job"), c.who.user_id, c.e.h.settings.fee_bps, now);
+  s.key_id = c.who.key_id;
+  auto& settings = c.e.h.settings;
+  auto planned = plan_job(s, new_id("job"), c.who.user_id, settings.fee_bps, now, settings.prices);
   if (auto bad = std::get_if<failure>(&planned)) return *bad;
   auto& row = std::get<job>(planned);
   auto once = once_of(c, "POST /api/v1/jobs", content, 202, submitted_json(row, now));

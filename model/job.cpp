@@ -152,7 +152,8 @@ job begun(job j) {
 /// REQUIRES: j has begun, and its newest grant is the one that reports.
 step finish_granted(const job& j, const run_report& r, int64_t ran_ms, time_ms now, int32_t jitter_ppm) {
   // What a node counts is not to be trusted: a negative number would be a bug further down.
-  auto paid = price_of(j, ran_ms, std::max<int64_t>(0, r.prompt_tokens), std::max<int64_t>(0, r.completion_tokens));
+  auto paid = price_of(j, ran_ms, std::max<int64_t>(0, r.prompt_tokens), std::max<int64_t>(0, r.completion_tokens),
+                       r.cached_tokens);
   switch (r.outcome) {
     case run_outcome::succeeded: {  // (7, 8): also for a job that was being cancelled; the work is done
       auto s = end(j, job_state::succeeded, "completed", paid, now);
@@ -288,24 +289,6 @@ std::string_view to_string(attempt_outcome x) {
   constexpr std::array<std::string_view, 7> names{"open", "succeeded", "failed",   "timed_out",
                                                   "lost", "rejected",  "cancelled"};
   return names[static_cast<size_t>(x)];
-}
-
-settlement price_of(const job& j, int64_t ran_ms, int64_t prompt_tokens, int64_t completion_tokens, int64_t) {
-  assert(ran_ms >= 0 && prompt_tokens >= 0 && completion_tokens >= 0);
-  std::optional<amount> subtotal;
-  if (j.pricing == pricing_mode::by_time) {
-    subtotal = mul_div_ceil(j.node_rate, ran_ms, 3'600'000);
-  } else {
-    auto out = std::max(completion_tokens, j.min_tokens - prompt_tokens);  // the minimum tops up the completion
-    auto cost_in = mul_div_ceil(j.price_in, prompt_tokens, 1'000'000);
-    auto cost_out = mul_div_ceil(j.price_out, std::max<int64_t>(0, out), 1'000'000);
-    if (cost_in && cost_out) subtotal = checked_add(*cost_in, *cost_out);
-  }
-  auto most = mul_div_floor(j.hold, 10'000, 10'000 + j.fee_bps).value_or(0);  // what leaves room for the fee
-  settlement paid;
-  paid.subtotal = std::min(subtotal.value_or(most), most);
-  paid.fee = std::min(mul_div_ceil(paid.subtotal, j.fee_bps, 10'000).value_or(0), j.hold - paid.subtotal);
-  return paid;
 }
 
 step advance(const job& j, const any_job_input& in, time_ms now_ms, int32_t jitter_ppm) {

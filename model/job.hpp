@@ -136,7 +136,7 @@ std::string_view to_string(attempt_outcome);
 
 /// Resolves the hold: captured + released = hold.
 struct settlement {
-  amount subtotal = 0;  // to the provider
+  amount subtotal = 0;  // to the provider: what is left of it when the fee is inclusive
   amount fee = 0;       // to the platform
 };
 
@@ -157,7 +157,8 @@ struct step {
 /// REQUIRES: now_ms is the server's clock. `jitter_ppm` (0..1'000'000) spreads retries; it comes from outside.
 step advance(const job&, const any_job_input&, time_ms now_ms, int32_t jitter_ppm = 500'000);
 
-/// What an attempt costs, fee included: at most the hold. REQUIRES: ran_ms, tokens >= 0.
+/// What an attempt costs, fee included: at most the hold. Cached tokens are part of the prompt's; more than those, or
+/// fewer than none, are not believed. REQUIRES: ran_ms, prompt and completion tokens >= 0.
 settlement price_of(const job&, int64_t ran_ms, int64_t prompt_tokens, int64_t completion_tokens,
                     int64_t cached_tokens = 0);
 

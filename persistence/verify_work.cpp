@@ -105,14 +105,14 @@ private:
 
   /// Only an attempt whose report became the result is paid, and by its own time or tokens.
   void look_at_price(const job& j) {
-    int64_t ran_ms = 0, in = 0, out = 0;
-    auto paying = find_paying_.first([&](row& r) { r(ran_ms, in, out); }, j.id, j.lease_epoch);
+    int64_t ran_ms = 0, in = 0, out = 0, cached = 0;
+    auto paying = find_paying_.first([&](row& r) { r(ran_ms, in, out, cached); }, j.id, j.lease_epoch);
     settlement due;
-    if (std::min({ran_ms, in, out, j.hold, j.fee_bps, j.node_rate, j.price_in, j.price_out}) < 0) {
+    if (std::min({ran_ms, in, out, j.hold, j.fee_bps, j.node_rate, j.price_in, j.price_out, j.price_cached}) < 0) {
       a_.breach("job " + j.id + ": a time, price or amount is below nothing");
       return;
     }
-    if (paying && is_terminal(j.state)) due = price_of(j, ran_ms, in, out);
+    if (paying && is_terminal(j.state)) due = price_of(j, ran_ms, in, out, cached);
     if (captured(j, transfer_code::provider_share) != due.subtotal ||
         captured(j, transfer_code::platform_fee) != due.fee)
       a_.breach("job " + j.id + ": it was not paid at its price");
@@ -130,7 +130,7 @@ private:
                       "coalesce(sum(outcome=?), 0) FROM attempts WHERE job_id=?"};
   statement find_hold_{a_.db, "SELECT job_id,amount,captured,state FROM holds WHERE id=?"};
   statement find_paying_{a_.db,
-                         "SELECT a.ran_ms,r.prompt_tokens,r.completion_tokens FROM results r"
+                         "SELECT a.ran_ms,r.prompt_tokens,r.completion_tokens,r.cached_tokens FROM results r"
                          " JOIN attempts a ON a.job_id=r.job_id AND a.epoch=r.epoch"
                          " WHERE r.job_id=? AND r.epoch=?"};
   statement find_row_{a_.db, "SELECT amount FROM journal WHERE id=?"};

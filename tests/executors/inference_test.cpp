@@ -54,6 +54,23 @@ TEST_CASE("a chat is completed; missing usage is estimated") {
   CHECK(request.find("stream") == std::string::npos);
 }
 
+TEST_CASE("cached tokens are read in either dialect, and are never more than the prompt's") {
+  auto cached = [](const std::string& usage) {
+    auto body = R"({"choices":[{"text":"x"}],"usage":)" + usage + "}";
+    return run_against(http(200, body)).cached_tokens;
+  };
+  CHECK(cached(R"({"prompt_tokens":9,"prompt_tokens_details":{"cached_tokens":4}})") == 4);
+  CHECK(cached(R"({"prompt_tokens":9,"cache_read_input_tokens":5})") == 5);
+  CHECK(cached(R"({"prompt_tokens":9,"prompt_tokens_details":{"cached_tokens":4},"cache_read_input_tokens":5})") == 4);
+  CHECK(cached(R"({"prompt_tokens":9,"prompt_tokens_details":{"cached_tokens":99}})") == 9);
+  CHECK(cached(R"({"prompt_tokens_details":{"cached_tokens":1000}})") == 3);  // of an estimated prompt
+  for (auto odd : {R"({"prompt_tokens":9})", R"({"prompt_tokens":9,"prompt_tokens_details":null})",
+                   R"({"prompt_tokens":9,"prompt_tokens_details":{"cached_tokens":-4}})",
+                   R"({"prompt_tokens":9,"prompt_tokens_details":{"cached_tokens":"4"}})",
+                   R"({"prompt_tokens":9,"prompt_tokens_details":[4]})", "null", "5"})
+    CHECK(cached(odd) == 0);
+}
+
 TEST_CASE("a base URL may end in /v1") {
   for (std::string base : {"/v1", "/v1/", "/some/v1"}) {
     model_server server(http(200, good_answer));

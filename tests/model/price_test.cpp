@@ -181,3 +181,57 @@ TEST_CASE("for numbers of every size the payment stays inside the hold") {
     REQUIRE(paid.fee <= hold - paid.subtotal);
   }
 }
+
+TEST_CASE("cached tokens are part of the prompt and cost their own price, rounded once with the rest") {
+  auto j = by_token(10 * one, 20 * one, 0, 0, 1'000 * one);
+  j.price_cached = one;
+  CHECK(price_of(j, 0, 1'000'000, 0, 0).subtotal == 10 * one);
+  CHECK(price_of(j, 0, 1'000'000, 0, 400'000).subtotal == 6 * one + 400'000'000);
+  CHECK(price_of(j, 0, 1'000'000, 1'000'000, 1'000'000).subtotal == 21 * one);
+  auto tiny = by_token(3, 0, 0, 0, one);
+  tiny.price_cached = 1;
+  CHECK(price_of(tiny, 0, 300'000, 0, 100'000).subtotal == 1);  // 0.6 + 0.1
+}
+
+TEST_CASE("cached tokens without a price of their own cost what the others do") {
+  auto j = by_token(10 * one, 20 * one, 0, 0, 1'000 * one);
+  for (int64_t cached : {0, 1, 500, 1'000}) CHECK(price_of(j, 0, 1'000, 7, cached).subtotal == 10'140'000);
+}
+
+TEST_CASE("a count of cached tokens that cannot be true is not believed") {
+  auto j = by_token(10 * one, 0, 0, 0, 1'000 * one);
+  j.price_cached = one;
+  CHECK(price_of(j, 0, 1'000, 0, -5).subtotal == price_of(j, 0, 1'000, 0, 0).subtotal);
+  CHECK(price_of(j, 0, 1'000, 0, 1'001).subtotal == price_of(j, 0, 1'000, 0, 1'000).subtotal);
+  CHECK(price_of(j, 0, 0, 0, most).subtotal == 0);
+}
+
+TEST_CASE("an inclusive fee is taken out of the price: the user pays the subtotal, the provider gets the rest") {
+  auto j = timed(quarter, 500, one);
+  j.fee_inclusive = true;
+  auto paid = price_of(j, 3'600'000, 0, 0);
+  CHECK(paid.fee == 12'500'000);
+  CHECK(paid.subtotal == 237'500'000);
+  CHECK(total(price_of(j, 1, 0, 0)) == 70);
+  CHECK(price_of(j, 1, 0, 0).fee == 4);  // 3.5
+  j.hold = 100;
+  CHECK(total(price_of(j, 3'600'000, 0, 0)) == 100);
+  CHECK(price_of(j, 3'600'000, 0, 0).fee == 5);
+}
+
+TEST_CASE("with an inclusive fee numbers of every size stay inside the hold, too") {
+  std::mt19937_64 random(19);
+  auto any_size = [&] { return static_cast<int64_t>((random() >> 1) >> (random() % 63)); };
+  for (int i = 0; i < 100'000; ++i) {
+    auto fee_bps = static_cast<int64_t>(random() % 10'001);
+    auto j = i % 2 ? timed(any_size(), fee_bps, any_size())
+                   : by_token(any_size(), any_size(), any_size(), fee_bps, any_size());
+    j.fee_inclusive = true;
+    j.price_cached = any_size();
+    auto paid = price_of(j, any_size(), any_size(), any_size(), any_size());
+    CAPTURE(i);
+    REQUIRE(paid.subtotal >= 0);
+    REQUIRE(paid.fee >= 0);
+    REQUIRE(paid.subtotal <= j.hold - paid.fee);
+  }
+}

@@ -1,0 +1,46 @@
+// What an attempt of a job costs, and how the money is split.
+#include <algorithm>
+#include <cassert>
+#include <limits>
+
+#include "model/job.hpp"
+
+namespace troupe {
+
+namespace {
+
+std::optional<amount> time_cost(const job& j, int64_t ran_ms) { return mul_div_ceil(j.node_rate, ran_ms, 3'600'000); }
+
+/// The prompt, its cached part at a price of its own: one division, one rounding. The minimum tops up the completion.
+std::optional<amount> token_cost(const job& j, int64_t prompt, int64_t completion, int64_t cached) {
+  constexpr int64_t million = 1'000'000;
+  cached = std::clamp<int64_t>(cached, 0, prompt);  // what a node counts is not to be trusted
+  auto price_cached = j.price_cached > 0 ? j.price_cached : j.price_in;
+  auto product = static_cast<__int128>(j.price_in) * (prompt - cached) + static_cast<__int128>(price_cached) * cached;
+  auto in = (product + million - 1) / million;
+  if (in > std::numeric_limits<amount>::max()) return std::nullopt;
+  auto out = mul_div_ceil(j.price_out, std::max<int64_t>({0, completion, j.min_tokens - prompt}), million);
+  return out ? checked_add(static_cast<amount>(in), *out) : std::nullopt;
+}
+
+}  // namespace
+
+settlement price_of(const job& j, int64_t ran_ms, int64_t prompt_tokens, int64_t completion_tokens,
+                    int64_t cached_tokens) {
+  assert(ran_ms >= 0 && prompt_tokens >= 0 && completion_tokens >= 0);
+  auto subtotal = j.pricing == pricing_mode::by_time ? time_cost(j, ran_ms)
+                                                     : token_cost(j, prompt_tokens, completion_tokens, cached_tokens);
+  settlement paid;
+  if (j.fee_inclusive) {
+    auto total = std::min(subtotal.value_or(j.hold), j.hold);
+    paid.fee = std::min(mul_div_ceil(total, j.fee_bps, 10'000).value_or(total), total);
+    paid.subtotal = total - paid.fee;
+    return paid;
+  }
+  auto most = mul_div_floor(j.hold, 10'000, 10'000 + j.fee_bps).value_or(0);  // what leaves room for the fee
+  paid.subtotal = std::min(subtotal.value_or(most), most);
+  paid.fee = std::min(mul_div_ceil(paid.subtotal, j.fee_bps, 10'000).value_or(0), j.hold - paid.subtotal);
+  return paid;
+}
+
+}  // namespace troupe
