@@ -149,6 +149,7 @@ dispatcher_actor::behavior_type dispatcher(dispatcher_pointer self, house* h) {
         free_slot(self, x.node_id, x.job_id);
         match_soon(self);
       },
+      [self](read_market) -> caf::result<market_view> { return self->state.board.market(); },
       [self](node_joined& x) {
         std::vector<ready_job> busy;
         for (auto& j : x.busy) busy.push_back({j.id, j.user_id, j.priority, std::move(j.needs)});

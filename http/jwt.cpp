@@ -1,12 +1,9 @@
-// HS256 by OpenSSL, compared in constant time.
+// HS256, compared in constant time.
 #include "http/jwt.hpp"
-
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 
 #include "config/world.hpp"
 #include "http/json.hpp"
+#include "http/signing.hpp"
 
 namespace troupe {
 
@@ -14,37 +11,6 @@ namespace {
 
 constexpr std::string_view issuer = "troupe", audience = "troupe";
 constexpr size_t token_bytes_max = 4096;
-
-std::string mac(std::string_view text, const std::string& secret) {
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned int size = 0;
-  HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
-       reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest, &size);
-  return {reinterpret_cast<char*>(digest), size};
-}
-
-int value_of(char c) {
-  if (c >= 'A' && c <= 'Z') return c - 'A';
-  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-  if (c >= '0' && c <= '9') return c - '0' + 52;
-  return c == '-' ? 62 : c == '_' ? 63 : -1;
-}
-
-std::optional<std::string> from_base64url(std::string_view text) {
-  std::string bytes;
-  uint32_t bits = 0;
-  int count = 0;
-  for (auto c : text) {
-    auto v = value_of(c);
-    if (v < 0) return std::nullopt;
-    bits = bits << 6 | static_cast<uint32_t>(v);
-    count += 6;
-    if (count < 8) continue;
-    count -= 8;
-    bytes += static_cast<char>(bits >> count & 0xff);
-  }
-  return bytes;
-}
 
 bool good_header(std::string_view text) {
   auto header = json::parse(text, nullptr, false);
@@ -93,7 +59,7 @@ std::string sign_token(const token_claims& c, const std::string& secret, int64_t
                {"mfa_verified", false},
                {"rate_limit_tier", c.tier}};
   auto text = base64url(header.dump()) + '.' + base64url(payload.dump());
-  return text + '.' + base64url(mac(text, secret));
+  return text + '.' + base64url(hmac_sha256(text, secret));
 }
 
 std::optional<token_claims> check_token(std::string_view token, const std::string& secret, time_ms now_ms) {
@@ -102,10 +68,7 @@ std::optional<token_claims> check_token(std::string_view token, const std::strin
   auto second = first == std::string_view::npos ? first : token.find('.', first + 1);
   if (second == std::string_view::npos || token.find('.', second + 1) != std::string_view::npos) return std::nullopt;
   auto signature = from_base64url(token.substr(second + 1));
-  auto expected = mac(token.substr(0, second), secret);
-  if (!signature || signature->size() != expected.size() ||
-      CRYPTO_memcmp(signature->data(), expected.data(), expected.size()) != 0)
-    return std::nullopt;
+  if (!signature || !same_bytes(*signature, hmac_sha256(token.substr(0, second), secret))) return std::nullopt;
   auto header = from_base64url(token.substr(0, first));
   auto payload = from_base64url(token.substr(first + 1, second - first - 1));
   if (!header || !payload || !good_header(*header)) return std::nullopt;

@@ -45,6 +45,7 @@ bool placement::add(ready_job j) {
   auto& queue = l.jobs[j.user_id];
   if (queue.empty()) l.turn.push_back(j.user_id);
   queue.push_back(j.id);
+  c.waiting += 1;
   waiting_.emplace(j.id, key);
   at_.emplace(j.id, std::pair{j.user_id, j.priority});
   return true;
@@ -54,7 +55,9 @@ void placement::remove(const std::string& job_id) {
   auto found = waiting_.find(job_id);
   if (found == waiting_.end()) return;
   auto& [tenant, priority] = at_.at(job_id);
-  auto& l = classes_.at(found->second).lines.at(priority);
+  auto& c = classes_.at(found->second);
+  auto& l = c.lines.at(priority);
+  c.waiting -= 1;
   auto& queue = l.jobs.at(tenant);
   queue.erase(std::find(queue.begin(), queue.end(), job_id));
   if (queue.empty()) {
@@ -98,6 +101,16 @@ std::vector<placed> placement::match(size_t most) {
   }
   std::erase_if(classes_, [](auto& x) { return x.second.lines.empty(); });
   return result;
+}
+
+market_view placement::market() const {
+  market_view view;
+  for (auto& [id, n] : nodes_)
+    for (size_t i = 0; i < n.offer.gpus.size(); ++i)
+      view.devices.push_back({id, n.offer.gpus[i].model, n.offer.gpus[i].vram_mb, n.free_mb[i], n.free() > 0});
+  for (auto& [key, c] : classes_)
+    if (!c.needs.gpu_type.empty()) view.waiting[c.needs.gpu_type] += c.waiting * std::max(1, c.needs.gpu_count);
+  return view;
 }
 
 int32_t placement::free_slots() const {
@@ -167,6 +180,7 @@ bool placement::take_next(job_class& c, std::string& job_id) {
     auto& queue = l.jobs.at(tenant);
     job_id = std::move(queue.front());
     queue.pop_front();
+    c.waiting -= 1;
     if (queue.empty()) {
       l.jobs.erase(tenant);
       if (l.turn.empty()) c.lines.erase(c.lines.begin());

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "model/job.hpp"
+#include "model/market.hpp"
 
 namespace troupe {
 
@@ -68,6 +69,8 @@ public:
     return found == placed_.end() ? std::string{} : found->second;
   }
   size_t waiting() const { return waiting_.size(); }
+  /// Every device, node by node, and the devices that waiting jobs ask for by GPU.
+  market_view market() const;
   int32_t free_slots() const;
 
 private:
@@ -89,6 +92,7 @@ private:
   struct job_class {
     demand needs;
     std::map<int32_t, line, std::greater<>> lines;
+    int64_t waiting = 0;  // jobs in all lines
   };
 
   static bool suits(const node&, const demand&);

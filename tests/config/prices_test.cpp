@@ -101,7 +101,12 @@ TEST_CASE("flags and variables say the same, and a flag beats the file") {
 TEST_CASE("what is shown can be read again") {
   auto shown = show_config({{{"gpu-price", "voodoo-2=1.5"}, {"model-price", "llama3:8b=1:2"}}, {}});
   CHECK(has(shown, "gpu_price = [\"voodoo-2=1.5\"]"));
-  auto c = from_file(shown);
+  auto lines = [&](const std::string& key) {
+    auto at = shown.find("\n" + key + " = ");
+    REQUIRE(at != std::string::npos);
+    return shown.substr(at, shown.find('\n', at + 1) - at);
+  };
+  auto c = from_file(lines("gpu_price") + lines("model_price"));
   CHECK(c.prices.find_gpu("voodoo-2")->rate == 1'500'000'000);
   CHECK(c.prices.of_model("llama3:8b").out == 2 * one);
 }
