@@ -367,3 +367,41 @@ TEST_CASE("in a long random walk no slot and no VRAM is ever promised twice") {
     w.nodes.clear();
   }
 }
+
+TEST_CASE("the market shows every device and what the queue asks of each GPU") {
+  placement p;
+  auto n = cpu_node("n", 2);
+  n.gpus = {{"big", 80}, {"small", 24}};
+  p.put_node(n);
+  auto wants = [](std::string id, int32_t count) {
+    auto j = simple(std::move(id));
+    j.needs.gpu_type = "big";
+    j.needs.gpu_count = count;
+    return j;
+  };
+  p.add(simple("plain"));
+  p.add(wants("a", 0));
+  p.add(wants("b", 0));
+  p.add(wants("c", 3));
+  CHECK(p.market().waiting == std::map<std::string, int64_t, std::less<>>{{"big", 5}});
+  CHECK(p.market().devices.at(0).idle());
+  p.match(10);  // "plain" and "a" take the two slots
+  auto m = p.market();
+  CHECK(m.waiting.at("big") == 4);
+  REQUIRE(m.devices.size() == 2);
+  CHECK(m.devices[0].free_mb == 0);
+  CHECK(m.devices[1].free_mb == 24);
+  CHECK_FALSE(m.devices[1].open);
+  p.remove("b");
+  p.remove("b");
+  CHECK(p.market().waiting.at("big") == 3);
+  gpu_terms t;
+  follow_market(t, p.market(), "big");
+  CHECK(t.demand_ppm == demand_ppm_max);
+  CHECK(t.bonus_ppm == 0);
+  p.release("n", "a");
+  p.remove("c");
+  follow_market(t, p.market(), "big");
+  CHECK(t.demand_ppm == ppm);
+  CHECK(t.bonus_ppm == bonus_ppm_max);
+}

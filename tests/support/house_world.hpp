@@ -52,6 +52,7 @@ public:
 
   const std::string& folder() const { return folder_; }
   house& h() { return *house_; }
+  config& settings() { return settings_; }
   directory& actors() { return house_->actors; }
   caf::actor_system& system() { return *system_; }
   const caf::actor& root() const { return root_; }
