@@ -17,7 +17,9 @@ void price(world& w, troupe::job& j) {
     j.price_in = r.any_size(r.one_in(20) ? 18 : 9);
     j.price_out = r.any_size(9) - 1;
     j.min_tokens = r.one_in(2) ? r.below(200) : 0;
+    j.price_cached = r.one_in(2) ? r.below(j.price_in + 1) : 0;
   }
+  j.fee_inclusive = r.one_in(3);
   j.fee_bps = r.one_in(4) ? r.below(10'001) : 500;
   j.hold = r.one_in(20) ? 0 : r.any_size(10);
 }

@@ -6,6 +6,7 @@ namespace simulate {
 namespace {
 
 constexpr std::string_view machine = "model/job.cpp";
+constexpr std::string_view price = "model/job_price.cpp";
 constexpr std::string_view job_change = "actors/job_change.cpp";
 
 }  // namespace
@@ -37,12 +38,17 @@ const std::vector<mutant>& mutants() {
       {"an end is not told", job_change, "if (!s.event.empty()) c.events.push_back(event_of(s.next, s, now_ms));",
        "if (!s.event.empty() && !s.settle) c.events.push_back(event_of(s.next, s, now_ms));"},
       // Prices
-      {"time is rounded down", machine, "mul_div_ceil(j.node_rate, ran_ms, 3'600'000)",
+      {"time is rounded down", price, "mul_div_ceil(j.node_rate, ran_ms, 3'600'000)",
        "mul_div_floor(j.node_rate, ran_ms, 3'600'000)"},
-      {"the fee is rounded down", machine, "mul_div_ceil(paid.subtotal, j.fee_bps, 10'000)",
+      {"the fee is rounded down", price, "mul_div_ceil(paid.subtotal, j.fee_bps, 10'000)",
        "mul_div_floor(paid.subtotal, j.fee_bps, 10'000)"},
-      {"no room is left for the fee", machine, "mul_div_floor(j.hold, 10'000, 10'000 + j.fee_bps)",
+      {"no room is left for the fee", price, "mul_div_floor(j.hold, 10'000, 10'000 + j.fee_bps)",
        "std::optional<amount>{j.hold}"},
+      {"an inclusive fee is paid on top, too", price, "paid.subtotal = total - paid.fee;", "paid.subtotal = total;"},
+      {"cached tokens cost what the others do", price, "j.price_cached > 0 ? j.price_cached : j.price_in",
+       "j.price_in"},
+      {"more cached tokens than the prompt has are believed", price, "std::clamp<int64_t>(cached, 0, prompt)",
+       "std::max<int64_t>(cached, 0)"},
       {"a node's own clock is paid", machine,
        "std::clamp<int64_t>(reported_ms, 0, std::max<int64_t>(0, now - j.leased_ms))",
        "std::max<int64_t>(0, reported_ms)"},
