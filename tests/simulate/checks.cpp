@@ -110,6 +110,24 @@ void world::check_slots() {
   }
 }
 
+/// What is committed under each ceiling, and what may mature by now.
+void world::check_ceilings() {
+  for (auto& [key, due] : naive.books.committed()) {
+    auto& [scope, period, currency] = key;
+    auto real = db_.reader().books().committed(scope, period, currency);
+    expect(real == due, "what is committed under a ceiling is not what the twin says");
+  }
+  int64_t due = 0;
+  for (auto& [key, value] : naive.books.buckets()) due += std::get<2>(key) <= now / 1'000;
+  auto list = db_.reader().books().due_earnings(now, 10'000);
+  expect(std::ssize(list) == due, "other earnings are due than the twin says");
+  for (auto& x : list) {
+    auto found = naive.books.buckets().find({x.what.owner, x.what.currency, x.what.due_s});
+    auto same = found != naive.books.buckets().end() && found->second == x.value;
+    expect(same, "earnings that are due are not what the twin says");
+  }
+}
+
 void world::check_touched() {
   for (auto& owner : fresh.owners) check_purses(owner);
   for (auto& id : fresh.jobs) check_job(id);
@@ -142,6 +160,7 @@ void world::check_all() {
     expect(found && found->request_hash == due.request_hash && found->body == due.body, "a first answer was lost");
   }
   check_slots();
+  check_ceilings();
   check_invariants();
 }
 

@@ -17,6 +17,13 @@ const std::vector<command>& commands() {
       {"move money", 6, move_money},
       {"two transfers in one", 3, linked_transfers},
       {"say it again", 8, repeat_request},
+      // holds that live longer than one answer
+      {"open a tab", 4, open_tab},
+      {"extend a tab", 6, extend_tab},
+      {"capture a part", 9, capture_tab},
+      {"close a tab", 3, end_tab},
+      {"mature", 4, mature},
+      {"correct", 4, correct},
       // jobs
       {"submit", 15, submit},
       {"claim", 40, claim},

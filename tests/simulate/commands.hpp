@@ -1,6 +1,8 @@
 // Every command of the table: each does one random thing to a world, in the product and in the twin.
 #pragma once
 
+#include <string>
+
 namespace simulate {
 
 class world;
@@ -14,6 +16,15 @@ void grant_too_much(world&);
 void move_money(world&);
 void linked_transfers(world&);
 void repeat_request(world&);
+
+void open_tab(world&);
+void extend_tab(world&);
+void capture_tab(world&);
+void end_tab(world&);
+void mature(world&);
+void correct(world&);
+/// The rest of it comes back; nothing when it is closed already.
+void close_tab(world&, const std::string& id);
 
 void submit(world&);
 void claim(world&);

@@ -110,7 +110,7 @@ bool was_answered(world& w, const change& c, const troupe::change_result& real) 
 naive_answer open(world& w, const troupe::hold_open& h, const std::string& job_id) {
   auto poor = w.naive.books.at(h.account).free() < h.value;
   if (!poor && h.value >= 0 && w.naive.jobs.count(job_id)) return {errc::conflict};
-  return w.naive.books.reserve(h.id, h.job_id, h.account, h.value);
+  return w.naive.books.reserve(h);
 }
 
 }  // namespace

@@ -28,10 +28,14 @@ struct purse {
 };
 
 struct promise {
-  purse_key from;
+  troupe::account_key whose;
   std::string about;
+  std::vector<troupe::spend_guard> guards;
   amount value = 0, captured = 0;
+  int steps = 0;
   bool open = true;
+  purse_key from() const { return key_of(whose); }
+  amount left() const { return value - captured; }
 };
 
 struct naive_answer {
@@ -43,23 +47,40 @@ class naive_books {
 public:
   /// All of them or none.
   naive_answer pay(const std::vector<troupe::transfer>&);
-  naive_answer reserve(const std::string& hold, const std::string& about, const troupe::account_key&, amount);
-  /// Pays out of the hold and gives the rest back. REQUIRES: the hold is open and large enough.
-  void settle(const std::string& hold, const troupe::account_key& provider, amount subtotal, amount fee);
+  naive_answer reserve(const troupe::hold_open&);
+  naive_answer extend(const troupe::hold_extend&);
+  /// Pays out of the hold; a last capture gives the rest back.
+  naive_answer capture(const troupe::hold_close&, troupe::time_ms now);
+  naive_answer mature(const troupe::mature_move&, troupe::time_ms now);
+  naive_answer correct(const troupe::correction&);
 
   const std::map<purse_key, purse>& purses() const { return purses_; }
   const std::map<std::string, promise>& holds() const { return holds_; }
+  /// What is committed under a ceiling: scope, period, asset.
+  using ceiling_key = std::tuple<std::string, std::string, troupe::asset>;
+  const std::map<ceiling_key, amount>& committed() const { return committed_; }
+  /// What will mature: owner, asset, second.
+  using bucket_key = std::tuple<std::string, troupe::asset, int64_t>;
+  const std::map<bucket_key, amount>& buckets() const { return buckets_; }
   purse at(const troupe::account_key&) const;
+  /// A transfer by its id; null: there is none.
+  const troupe::transfer* posted(const std::string& id) const;
   /// Empty, or what is wrong with the naive books themselves.
   std::string broken_law() const;
 
 private:
   naive_answer pay(const troupe::transfer&);
   void touch(const purse_key& debit, const purse_key& credit);
+  void give(const troupe::transfer&);
+  promise* open_one(const std::string& hold, const std::string& about);
+  naive_answer has_room(const promise&, amount more) const;
+  void commit_to(const promise&, amount more);
 
   std::map<purse_key, purse> purses_;
   std::map<std::string, promise> holds_;
   std::map<std::string, troupe::transfer> posted_;
+  std::map<ceiling_key, amount> committed_;
+  std::map<bucket_key, amount> buckets_;
 };
 
 }  // namespace simulate

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "actors/job_change.hpp"
+#include "tests/simulate/commands.hpp"
 
 namespace simulate {
 
@@ -71,9 +72,7 @@ void world::tell(const std::string& job_id, const troupe::any_job_input& input) 
   auto* f = std::get_if<in::finish>(&input);
   auto answer = apply(troupe::change_of(before, s, f ? f->report : troupe::run_report{}, now));
   agree(answer, {});
-  if (due.ends)
-    naive.books.settle(naive_one.hold_id, {before.provider_user, troupe::account_kind::earned, naive_one.currency},
-                       due.subtotal, due.fee);
+  if (due.ends) settle(naive_one, before.provider_user, {due.subtotal, due.fee});
   if (!due.told.empty())
     naive.events[naive_one.user].push_back({job_id, due.told, naive_one.cost, naive_one.at == spot::over});
   if (naive_one.at == spot::parked) {
@@ -82,6 +81,12 @@ void world::tell(const std::string& job_id, const troupe::any_job_input& input) 
   }
   fresh.owners.insert({naive_one.user, before.provider_user, "platform"});
   after_step(before, s.next, s);
+}
+
+void world::settle(const naive_job& j, const std::string& provider, troupe::settlement paid) {
+  troupe::hold_close c{j.hold_id, j.id, {provider, troupe::account_kind::earned, j.currency}, paid};
+  auto answer = naive.books.capture(c, now);
+  expect(answer.why == errc::ok, "the twin cannot pay what it thinks is due");
 }
 
 void world::after_step(const troupe::job& before, const troupe::job& next, const troupe::step& s) {
@@ -196,7 +201,9 @@ void world::keep_group() {
   for (auto& x : fresh.new_jobs) jobs.push_back(std::move(x));
   fresh.post.clear();
   fresh.old_rows.clear();
+  for (auto& x : fresh.new_tabs) tabs.push_back(std::move(x));
   fresh.new_jobs.clear();
+  fresh.new_tabs.clear();
 }
 
 void world::forget_group() { fresh = {}; }
@@ -214,6 +221,10 @@ void world::tidy() {
   keep_newest(post, post_max);
   keep_newest(said, said_max);
   keep_newest(old_rows, old_rows_max);
+  keep_newest(payments, said_max);
+  keep_newest(matured, said_max);
+  auto is_closed = [&](const std::string& id) { return !naive.books.holds().at("hold_" + id).open; };
+  tabs.erase(std::remove_if(tabs.begin(), tabs.end(), is_closed), tabs.end());
   if (jobs.size() <= jobs_max) return;
   auto is_over = [&](const std::string& id) { return naive.jobs.at(id).at == spot::over; };
   for (auto& id : jobs)
@@ -260,6 +271,7 @@ void world::finish() {
   db_.begin();
   for (auto& [id, j] : naive.jobs)
     if (j.at != spot::over) finish_job(id);
+  for (auto& id : tabs) close_tab(*this, id);
   db_.commit();
   keep_group();
   check_all();

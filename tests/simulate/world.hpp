@@ -41,7 +41,7 @@ struct counters {
 struct pending {
   std::vector<letter> post;
   std::vector<troupe::job> old_rows;
-  std::vector<std::string> new_jobs;
+  std::vector<std::string> new_jobs, new_tabs;
   std::set<std::string> owners, jobs;  // touched, to be compared
 };
 
@@ -59,6 +59,9 @@ public:
   std::vector<std::string> users{"user_0"};
   std::vector<machine> machines;
   std::vector<std::string> jobs;                // that live, and some that ended lately
+  std::vector<std::string> tabs;                // holds that grow and are captured bit by bit
+  std::vector<std::string> payments;            // ids of captures that somebody may undo
+  std::vector<troupe::mature_move> matured;     // asked for before
   std::set<std::string> unwanted;               // jobs that no node can start
   std::vector<letter> post;                     // said by nodes, never forgotten at once
   std::deque<troupe::change> said;              // requests that somebody may send again
@@ -107,9 +110,11 @@ private:
   void check_job(const std::string& id);
   void check_events(const std::string& user);
   void check_slots();
+  void check_ceilings();
   void check_invariants();
   void audit();
   void finish();
+  void settle(const naive_job&, const std::string& provider, troupe::settlement);
   void finish_job(const std::string& id);
   void tidy();
 
@@ -127,6 +132,8 @@ struct command {
 /// Every command with its weight.
 const std::vector<command>& commands();
 void run_random_command(world&);
+/// Ceilings for a hold: of a key and of a user, for a day and for ever.
+std::vector<troupe::spend_guard> any_guards(world&);
 /// What a client asks for: applied to the store and, in the twin's own way, to the twin.
 void request(world&, const troupe::change&);
 
