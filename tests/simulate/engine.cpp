@@ -1,8 +1,11 @@
 // Opening, dying and opening again.
 #include "tests/simulate/engine.hpp"
 
+#include <unistd.h>
+
 #include <cstdlib>
 #include <fstream>
+#include <pqxx/pqxx>
 #include <stdexcept>
 
 namespace simulate {
@@ -23,10 +26,36 @@ scratch_folder::~scratch_folder() {
   fs::remove_all(path_, none);
 }
 
-engine::engine(const fs::path& folder) : home_{folder} { open(); }
+namespace {
+
+std::string uri_of(const std::string& database) {
+  auto* folder = std::getenv("TROUPE_TEST_POSTGRES");
+  if (folder == nullptr)
+    throw std::runtime_error{"TROUPE_TEST_POSTGRES must name the folder of a PostgreSQL to play in"};
+  return "postgresql://postgres@/" + database + "?host=" + folder;
+}
+
+void command(const std::string& sql) {
+  pqxx::connection c{uri_of("postgres")};
+  pqxx::nontransaction{c}.exec(sql);
+}
+
+}  // namespace
+
+scratch_database::scratch_database() {
+  static int made = 0;
+  name_ = "simulate_" + std::to_string(::getpid()) + "_" + std::to_string(++made);
+  command("CREATE DATABASE " + name_ + " TEMPLATE template0");
+}
+
+scratch_database::~scratch_database() { command("DROP DATABASE " + name_ + " WITH (FORCE)"); }
+
+std::string scratch_database::uri() const { return uri_of(name_); }
+
+engine::engine(const fs::path& folder, std::string uri) : home_{folder}, uri_{std::move(uri)} { open(); }
 
 void engine::open() {
-  store_ = troupe::open_store(folder().string(), "");
+  store_ = troupe::open_store(folder().string(), uri_);
   writer_ = store_->open_writer();
   reader_ = store_->open_reader();
 }
@@ -43,6 +72,7 @@ void engine::die_and_return() {
 }
 
 void engine::lose_power(int64_t torn_bytes) {
+  if (!uri_.empty()) return die_and_return();
   auto from = folder();
   auto to = home_ / std::to_string(life_ + 1);
   fs::create_directories(to);

@@ -22,11 +22,25 @@ private:
   std::filesystem::path path_;
 };
 
+/// A database of its own in the throw-away PostgreSQL whose folder TROUPE_TEST_POSTGRES names.
+class scratch_database {
+public:
+  scratch_database();
+  ~scratch_database();
+  scratch_database(const scratch_database&) = delete;
+  std::string uri() const;
+
+private:
+  std::string name_;
+};
+
 class engine {
 public:
-  explicit engine(const std::filesystem::path& folder);
+  /// SQLite below `folder`, or PostgreSQL at `uri` when that is not empty.
+  engine(const std::filesystem::path& folder, std::string uri);
 
-  void begin() { writer_->begin(); }
+  /// `coming`: what is said to follow. It need not be true.
+  void begin(const std::vector<const troupe::change*>& coming) { writer_->begin(coming); }
   troupe::change_result apply(const troupe::change& c, troupe::time_ms now) { return writer_->apply(c, now); }
   void commit() { writer_->commit(); }
   void rollback() { writer_->rollback(); }
@@ -35,8 +49,8 @@ public:
 
   /// Writer, readers and store go away, whatever they were doing; a new life opens the same files.
   void die_and_return();
-  /// As kill -9 leaves it: the new life has only what was in the files, and behind their end lies rubbish of a torn
-  /// write. `torn_bytes` says how much.
+  /// Of SQLite, as kill -9 leaves it: the new life has only what was in the files, and behind their end lies rubbish of
+  /// a torn write. `torn_bytes` says how much.
   void lose_power(int64_t torn_bytes);
 
 private:
@@ -45,6 +59,7 @@ private:
   std::filesystem::path folder() const { return home_ / std::to_string(life_); }
 
   std::filesystem::path home_;
+  std::string uri_;
   int life_ = 0;
   std::unique_ptr<troupe::store> store_;
   std::unique_ptr<troupe::store_writer> writer_;

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <string_view>
 
 #include "tests/simulate/world.hpp"
@@ -56,7 +57,7 @@ constexpr std::array must_meet{
 };
 
 [[noreturn]] void usage() {
-  std::fputs("simulate [--seed N] [--steps N]\n", stderr);
+  std::fputs("simulate [--seed N] [--steps N] [--postgres]\n", stderr);
   std::exit(2);
 }
 
@@ -74,9 +75,11 @@ void report(uint64_t seed, int64_t steps, const world& w, const char* why) {
               static_cast<long long>(steps));
 }
 
-bool run_world(uint64_t seed, int64_t steps, counters& count) {
+bool run_world(uint64_t seed, int64_t steps, bool postgres, counters& count) {
   scratch_folder folder;
-  world w{seed, folder.path(), count};
+  std::optional<scratch_database> database;
+  if (postgres) database.emplace();
+  world w{seed, folder.path(), database ? database->uri() : "", count};
   try {
     w.run(steps);
     return true;
@@ -100,12 +103,14 @@ bool met_enough(const counters& c) {
 }  // namespace
 
 options read_options(char** argv, options o) {
-  for (int i = 1; argv[i]; i += 2) {
+  for (int i = 1; argv[i]; ++i) {
     std::string_view name = argv[i];
     if (name == "--seed")
-      o.seed = static_cast<uint64_t>(number(argv[i + 1]));
+      o.seed = static_cast<uint64_t>(number(argv[++i]));
     else if (name == "--steps")
-      o.steps = number(argv[i + 1]);
+      o.steps = number(argv[++i]);
+    else if (name == "--postgres")
+      o.postgres = true;
     else
       usage();
   }
@@ -117,7 +122,7 @@ int run(const options& o) {
   std::fflush(stdout);
   counters count;
   for (auto seed = o.seed; count.steps < o.steps; seed = seed_after(seed))
-    if (!run_world(seed, std::min(steps_per_world, o.steps - count.steps), count)) return 1;
+    if (!run_world(seed, std::min(steps_per_world, o.steps - count.steps), o.postgres, count)) return 1;
   std::printf("clean: %lld steps in %lld worlds, %lld changes in %lld groups, %lld audits\n",
               static_cast<long long>(count.steps), static_cast<long long>(count.worlds),
               static_cast<long long>(count.changes), static_cast<long long>(count.groups),

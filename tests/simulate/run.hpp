@@ -8,6 +8,7 @@ namespace simulate {
 struct options {
   uint64_t seed = 0;
   int64_t steps = 1'000'000;
+  bool postgres = false;
 };
 
 /// Ends the process with 2 when the arguments are wrong.

@@ -16,6 +16,7 @@ constexpr size_t history_max = 40;
 constexpr size_t post_max = 600;
 constexpr size_t said_max = 300;
 constexpr size_t old_rows_max = 100;
+constexpr size_t lately_max = 60;
 constexpr size_t jobs_max = 150;
 
 template <class List>
@@ -25,13 +26,30 @@ void keep_newest(List& list, size_t most) {
 
 }  // namespace
 
-world::world(uint64_t seed, const std::filesystem::path& folder, counters& c) : random{seed}, count{c}, db_{folder} {
+world::world(uint64_t seed, const std::filesystem::path& folder, std::string uri, counters& c)
+    : random{seed}, count{c}, db_{folder, std::move(uri)} {
   auto n = random.between(1, 4);
   for (int i = 0; i < n; ++i) {
     auto id = std::to_string(i);
     machines.push_back({"node_" + id, "prov_" + std::to_string(i / 2), static_cast<int>(random.between(1, 12)), 0});
   }
   count.worlds += 1;
+}
+
+troupe::change_result world::apply(const troupe::change& c) {
+  count.changes += 1;
+  if (random.one_in(4)) lately_.push_back(c);
+  return db_.apply(c, now);
+}
+
+/// The store may read ahead what it is told will come. It is told something else: what came lately, which is about the
+/// same accounts, holds and jobs.
+void world::begin() {
+  std::vector<const troupe::change*> coming;
+  if (random.one_in(2))
+    for (auto& c : lately_)
+      if (random.one_in(3)) coming.push_back(&c);
+  db_.begin(coming);
 }
 
 void world::say(std::string what) {
@@ -156,7 +174,7 @@ void world::group(int64_t size) {
   auto how = draw_fate();
   auto is_lost = how == fate::rolled_back || how == fate::died_before || how == fate::power_before;
   auto before = is_lost ? naive : twin{};
-  db_.begin();
+  begin();
   for (int64_t i = 0; i < size; ++i) {
     ++step_;
     ++count.steps;
@@ -221,6 +239,7 @@ void world::tidy() {
   keep_newest(post, post_max);
   keep_newest(said, said_max);
   keep_newest(old_rows, old_rows_max);
+  keep_newest(lately_, lately_max);
   keep_newest(payments, said_max);
   keep_newest(matured, said_max);
   auto is_closed = [&](const std::string& id) { return !naive.books.holds().at("hold_" + id).open; };
@@ -268,7 +287,7 @@ void world::finish_job(const std::string& id) {
 
 void world::finish() {
   say("the end of the world: every job is brought to its end");
-  db_.begin();
+  begin();
   for (auto& [id, j] : naive.jobs)
     if (j.at != spot::over) finish_job(id);
   for (auto& id : tabs) close_tab(*this, id);

@@ -47,7 +47,7 @@ struct pending {
 
 class world {
 public:
-  world(uint64_t seed, const std::filesystem::path& folder, counters&);
+  world(uint64_t seed, const std::filesystem::path& folder, std::string uri, counters&);
 
   /// Random commands in groups; at the end every job is brought to its end and the books are audited.
   void run(int64_t steps);
@@ -74,10 +74,7 @@ public:
   std::string new_id(const char* prefix) { return prefix + std::to_string(next_id++); }
   void say(std::string what);
   /// Applies within the group.
-  troupe::change_result apply(const troupe::change& c) {
-    count.changes += 1;
-    return db_.apply(c, now);
-  }
+  troupe::change_result apply(const troupe::change&);
   void meet(const std::string& what) { count.met[what] += 1; }
   /// Throws `broken` unless the answers agree.
   void agree(const troupe::change_result&, const naive_answer&);
@@ -97,6 +94,7 @@ private:
   enum class fate { committed, rolled_back, died_before, power_before, died_after, power_after };
   fate draw_fate();
   void group(int64_t size);
+  void begin();
   void end_group(fate, const twin& before);
   void forget_group();
   void keep_group();
@@ -121,6 +119,7 @@ private:
   engine db_;
   std::map<std::string, std::pair<int64_t, size_t>> events_seen_;  // by user: last number, how many
   std::deque<std::string> history_;
+  std::deque<troupe::change> lately_;
   int64_t step_ = 0;
 };
 

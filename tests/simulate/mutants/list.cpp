@@ -8,6 +8,12 @@ namespace {
 constexpr std::string_view machine = "model/job.cpp";
 constexpr std::string_view price = "model/job_price.cpp";
 constexpr std::string_view job_change = "actors/job_change.cpp";
+constexpr std::string_view accounts = "persistence/account_book.cpp";
+constexpr std::string_view transfers = "persistence/transfer_book.cpp";
+constexpr std::string_view holds = "persistence/hold_book.cpp";
+constexpr std::string_view jobs = "persistence/job_book.cpp";
+constexpr std::string_view writer = "persistence/writer.cpp";
+constexpr std::string_view people = "persistence/people_book.cpp";
 
 }  // namespace
 
@@ -26,6 +32,14 @@ const std::vector<mutant>& mutants() {
       {"a late failure is believed", machine, "f.report.outcome != run_outcome::succeeded || j.lease_epoch == 0",
        "false"},
       {"a step does not count the version", machine, "s.next.version = j.version + 1;", ";"},
+      {"the store does not compare the version", jobs, "now->version == next.version - 1",
+       "now->version >= next.version - 1"},
+      {"the store does not compare the epoch", jobs, "newest && !now->ended && now->epoch <= next.lease_epoch",
+       "newest && !now->ended"},
+      {"the store lets an ended job go on", jobs, "newest && !now->ended && now->epoch <= next.lease_epoch",
+       "newest && now->epoch <= next.lease_epoch"},
+      {"two attempts of one epoch", jobs, "!old || refuse(r, errc::conflict, about + \" is already there\")", "true"},
+      {"an older session of a node is heard", people, "n.session_epoch == 0 || n.session_epoch == epoch", "true"},
       // Lives
       {"one try too many", machine, "j.attempts >= j.max_attempts", "j.attempts > j.max_attempts"},
       {"poison is delivered for ever", machine, "j.deliveries >= limits::deliveries_max", "false"},
@@ -60,8 +74,56 @@ const std::vector<mutant>& mutants() {
        "s.next.cost = paid.subtotal;"},
       {"less than no tokens are kept", job_change, "std::max<int64_t>(0, *count)", "*count"},
       // Money
+      {"an account may be overdrawn", accounts, "!is_guarded(key(at)) || free(at) >= value", "true"},
+      {"what is held may be spent", accounts, "!is_guarded(key(at)) || free(at) >= value",
+       "!is_guarded(key(at)) || balance(at) >= value"},
+      {"a transfer is posted again", transfers, "(!same)", "(true)"},
+      {"one id, two amounts", transfers, "old->what.value == t.value", "true"},
+      {"one id, two receivers", transfers, "old->what.credit == t.credit", "true"},
+      {"a transfer below nothing", transfers, "t.value <= 0", "t.value == 0"},
+      {"one asset becomes another", transfers, "t.debit.currency != t.credit.currency", "false"},
+      {"a correction of a correction", transfers, "old->what.code == transfer_code::correction", "false"},
+      {"a correction twice", transfers, "accounts_.find_post(id)",
+       "(accounts_.find_post(id), std::optional<posted>{})"},
+      {"a correction of what was spent", transfers,
+       "!accounts_.can_spend(from, value, r) || !accounts_.move(from, to, value, r)",
+       "!accounts_.move(from, to, value, r)"},
+      {"earnings mature before their time", transfers, "c.matures && c.matures->due_s > now_ms / 1000", "false"},
+      {"earnings mature again and again", transfers,
+       "delete_bucket_.run(c.matures->owner, c.matures->currency, c.matures->due_s)", "1"},
+      {"more matures than is there", transfers, "std::min(value, accounts_.free(from))", "value"},
+      {"a hold reserves nothing", holds, "accounts_.hold(at, h.value);", ";"},
+      {"an extension reserves nothing", holds, "accounts_.hold(at, x.value);", ";"},
+      {"an extension comes twice", holds, "x.step != h->steps + 1", "false"},
+      {"a part is captured twice", holds, "c.step != 0 && c.step != h->steps + 1", "false"},
+      {"what was not used stays held", holds, "accounts_.hold(from, c.step == 0 ? -left : -paid);",
+       "accounts_.hold(from, -paid);"},
+      {"a partial capture gives the rest back", holds, "accounts_.hold(from, c.step == 0 ? -left : -paid);",
+       "accounts_.hold(from, -left);"},
+      {"a part forgets the parts before", holds, "h->value - h->captured", "h->value"},
+      {"the fee is not taken", holds, "pay(transfer_code::platform_fee, platform, c.paid.fee)", "true"},
+      {"the fee is taken twice", holds, "pay(transfer_code::platform_fee, platform, c.paid.fee)",
+       "pay(transfer_code::platform_fee, platform, 2 * c.paid.fee)"},
+      {"more is captured than held", holds, "c.paid.subtotal > left || c.paid.fee > left - c.paid.subtotal", "false"},
+      {"a hold is settled twice", holds, "h->state != state_open", "false"},
+      {"a hold is settled by another job", holds, "h->job_id != job_id", "false"},
+      {"a ceiling does not bind", holds, "left >= value", "true"},
+      {"a ceiling does not count", holds, "commit_to(h, o.value);", ";"},
+      {"an extension slips under the ceiling", holds, "commit_to(h, c.extends->value);", ";"},
+      {"a release gives nothing back to the ceiling", holds, "commit_to(h, -h.released);", ";"},
       {"the wrong one is paid", job_change, "before.provider_user", "before.user_id"},
       {"an end leaves the hold open", job_change, "(s.settle)", "decltype(s.settle){}"},
+      // Requests, groups and crashes
+      {"the Idempotency-Key is ignored", writer, "c.once && s.answers.answers(*c.once, r)", "false"},
+      {"a key serves two requests", writer, "old.request_hash == once.request_hash", "true"},
+      {"an acknowledged group is lost", writer, "s.db->commit();", "s.db->exec(\"ROLLBACK\");"},
+      {"a group that was given up is kept", writer, "session_.reset();\n    open();",
+       "{ auto& s = here(); s.flush(); s.db->commit(); session_.reset(); open(); }"},
+      {"holds of a group are forgotten", writer, "holds.flush();", ";"},
+      {"events of a group are forgotten", writer, "events.flush();", ";"},
+      {"first answers are forgotten after the group", writer,
+       "insert_.add(x.scope, x.key, x.request_hash, x.status, x.body, now_ms);", ";"},
+      {"an address is taken twice", people, "!taken || refuse(r, errc::conflict, \"already registered\")", "true"},
   };
   return all;
 }

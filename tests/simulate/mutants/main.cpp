@@ -70,6 +70,6 @@ int run_all(const simulate::options& o) {
 }  // namespace
 
 int main(int, char** argv) {
-  auto o = simulate::read_options(argv, {1, 100'000});
+  auto o = simulate::read_options(argv, {1, 100'000, false});
   return simulate_mutant() > 0 || std::getenv("TROUPE_MUTANT") ? simulate::run(o) : run_all(o);
 }
