@@ -3,10 +3,12 @@
 
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <fstream>
 #include <pqxx/pqxx>
 #include <stdexcept>
+#include <thread>
 
 namespace simulate {
 
@@ -56,8 +58,25 @@ engine::engine(const fs::path& folder, std::string uri) : home_{folder}, uri_{st
 
 void engine::open() {
   store_ = troupe::open_store(folder().string(), uri_);
-  writer_ = store_->open_writer();
+  when_free([&] { writer_ = store_->open_writer(); });
   reader_ = store_->open_reader();
+}
+
+void engine::rollback() {
+  when_free([&] { writer_->rollback(); });
+}
+
+/// PostgreSQL needs a moment to see that the writer before is gone, and to let go of its lock.
+void engine::when_free(const std::function<void()>& open) {
+  constexpr int tries = 5'000;
+  for (int i = 1;; ++i) {
+    try {
+      return open();
+    } catch (const troupe::store_unavailable&) {
+      if (uri_.empty() || i == tries) throw;
+      std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    }
+  }
 }
 
 void engine::close() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -43,7 +44,7 @@ public:
   void begin(const std::vector<const troupe::change*>& coming) { writer_->begin(coming); }
   troupe::change_result apply(const troupe::change& c, troupe::time_ms now) { return writer_->apply(c, now); }
   void commit() { writer_->commit(); }
-  void rollback() { writer_->rollback(); }
+  void rollback();
   troupe::store_reader& reader() { return *reader_; }
   troupe::verdict verify() { return store_->verify(); }
 
@@ -56,6 +57,7 @@ public:
 private:
   void open();
   void close();
+  void when_free(const std::function<void()>& open);
   std::filesystem::path folder() const { return home_ / std::to_string(life_); }
 
   std::filesystem::path home_;

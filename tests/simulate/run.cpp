@@ -68,11 +68,11 @@ int64_t number(const char* text) {
   return value;
 }
 
-void report(uint64_t seed, int64_t steps, const world& w, const char* why) {
+void report(uint64_t seed, int64_t steps, bool postgres, const world& w, const char* why) {
   for (auto& line : w.history()) std::printf("  %s\n", line.c_str());
   std::printf("BROKEN at step %lld: %s\n", static_cast<long long>(w.step()), why);
-  std::printf("again: ./dev simulate --seed %llu --steps %lld\n", static_cast<unsigned long long>(seed),
-              static_cast<long long>(steps));
+  std::printf("again: ./dev simulate --seed %llu --steps %lld%s\n", static_cast<unsigned long long>(seed),
+              static_cast<long long>(steps), postgres ? " --postgres" : "");
 }
 
 bool run_world(uint64_t seed, int64_t steps, bool postgres, counters& count) {
@@ -84,7 +84,7 @@ bool run_world(uint64_t seed, int64_t steps, bool postgres, counters& count) {
     w.run(steps);
     return true;
   } catch (const std::exception& e) {
-    report(seed, steps, w, e.what());
+    report(seed, steps, postgres, w, e.what());
     return false;
   }
 }
