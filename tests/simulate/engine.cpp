@@ -6,9 +6,12 @@
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
-#include <pqxx/pqxx>
 #include <stdexcept>
 #include <thread>
+
+#ifdef SIMULATE_NEW_BOOKS
+#include <pqxx/pqxx>
+#endif
 
 namespace simulate {
 
@@ -38,8 +41,13 @@ std::string uri_of(const std::string& database) {
 }
 
 void command(const std::string& sql) {
-  pqxx::connection c{uri_of("postgres")};
+  auto uri = uri_of("postgres");
+#ifdef SIMULATE_NEW_BOOKS
+  pqxx::connection c{uri};
   pqxx::nontransaction{c}.exec(sql);
+#else
+  throw std::runtime_error{"this build has no PostgreSQL: " + uri + ", " + sql};
+#endif
 }
 
 }  // namespace
@@ -60,6 +68,14 @@ void engine::open() {
   store_ = troupe::open_store(folder().string(), uri_);
   when_free([&] { writer_ = store_->open_writer(); });
   reader_ = store_->open_reader();
+}
+
+void engine::begin([[maybe_unused]] const std::vector<const troupe::change*>& coming) {
+#ifdef SIMULATE_NEW_BOOKS
+  writer_->begin(coming);
+#else
+  writer_->begin();
+#endif
 }
 
 void engine::rollback() {

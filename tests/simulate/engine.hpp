@@ -41,7 +41,7 @@ public:
   engine(const std::filesystem::path& folder, std::string uri);
 
   /// `coming`: what is said to follow. It need not be true.
-  void begin(const std::vector<const troupe::change*>& coming) { writer_->begin(coming); }
+  void begin(const std::vector<const troupe::change*>& coming);
   troupe::change_result apply(const troupe::change& c, troupe::time_ms now) { return writer_->apply(c, now); }
   void commit() { writer_->commit(); }
   void rollback();

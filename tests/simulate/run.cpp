@@ -34,6 +34,7 @@ constexpr std::array must_meet{
     "a job that no node would start",
     "a hold used up",
     "a message that changed nothing",
+#ifdef SIMULATE_NEW_BOOKS
     "a tab: ok",
     "a tab: conflict",
     "a tab: stale",
@@ -44,6 +45,7 @@ constexpr std::array must_meet{
     "a correction: ok",
     "a correction: conflict",
     "a correction: insufficient_funds",
+#endif
     "a group rolled back",
     "a death before a commit",
     "a death after a commit",

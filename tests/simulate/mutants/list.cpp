@@ -8,12 +8,14 @@ namespace {
 constexpr std::string_view machine = "model/job.cpp";
 constexpr std::string_view price = "model/job_price.cpp";
 constexpr std::string_view job_change = "actors/job_change.cpp";
+#ifdef SIMULATE_NEW_BOOKS
 constexpr std::string_view accounts = "persistence/account_book.cpp";
 constexpr std::string_view transfers = "persistence/transfer_book.cpp";
 constexpr std::string_view holds = "persistence/hold_book.cpp";
 constexpr std::string_view jobs = "persistence/job_book.cpp";
 constexpr std::string_view writer = "persistence/writer.cpp";
 constexpr std::string_view people = "persistence/people_book.cpp";
+#endif
 
 }  // namespace
 
@@ -32,14 +34,6 @@ const std::vector<mutant>& mutants() {
       {"a late failure is believed", machine, "f.report.outcome != run_outcome::succeeded || j.lease_epoch == 0",
        "false"},
       {"a step does not count the version", machine, "s.next.version = j.version + 1;", ";"},
-      {"the store does not compare the version", jobs, "now->version == next.version - 1",
-       "now->version >= next.version - 1"},
-      {"the store does not compare the epoch", jobs, "newest && !now->ended && now->epoch <= next.lease_epoch",
-       "newest && !now->ended"},
-      {"the store lets an ended job go on", jobs, "newest && !now->ended && now->epoch <= next.lease_epoch",
-       "newest && now->epoch <= next.lease_epoch"},
-      {"two attempts of one epoch", jobs, "!old || refuse(r, errc::conflict, about + \" is already there\")", "true"},
-      {"an older session of a node is heard", people, "n.session_epoch == 0 || n.session_epoch == epoch", "true"},
       // Lives
       {"one try too many", machine, "j.attempts >= j.max_attempts", "j.attempts > j.max_attempts"},
       {"poison is delivered for ever", machine, "j.deliveries >= limits::deliveries_max", "false"},
@@ -74,6 +68,19 @@ const std::vector<mutant>& mutants() {
        "s.next.cost = paid.subtotal;"},
       {"less than no tokens are kept", job_change, "std::max<int64_t>(0, *count)", "*count"},
       // Money
+      {"the wrong one is paid", job_change, "before.provider_user", "before.user_id"},
+      {"an end leaves the hold open", job_change, "(s.settle)", "decltype(s.settle){}"},
+#ifdef SIMULATE_NEW_BOOKS
+      // Fencing, in the books
+      {"the store does not compare the version", jobs, "now->version == next.version - 1",
+       "now->version >= next.version - 1"},
+      {"the store does not compare the epoch", jobs, "newest && !now->ended && now->epoch <= next.lease_epoch",
+       "newest && !now->ended"},
+      {"the store lets an ended job go on", jobs, "newest && !now->ended && now->epoch <= next.lease_epoch",
+       "newest && now->epoch <= next.lease_epoch"},
+      {"two attempts of one epoch", jobs, "!old || refuse(r, errc::conflict, about + \" is already there\")", "true"},
+      {"an older session of a node is heard", people, "n.session_epoch == 0 || n.session_epoch == epoch", "true"},
+      // Money, in the books
       {"an account may be overdrawn", accounts, "!is_guarded(key(at)) || free(at) >= value", "true"},
       {"what is held may be spent", accounts, "!is_guarded(key(at)) || free(at) >= value",
        "!is_guarded(key(at)) || balance(at) >= value"},
@@ -111,9 +118,7 @@ const std::vector<mutant>& mutants() {
       {"a ceiling does not count", holds, "commit_to(h, o.value);", ";"},
       {"an extension slips under the ceiling", holds, "commit_to(h, c.extends->value);", ";"},
       {"a release gives nothing back to the ceiling", holds, "commit_to(h, -h.released);", ";"},
-      {"the wrong one is paid", job_change, "before.provider_user", "before.user_id"},
-      {"an end leaves the hold open", job_change, "(s.settle)", "decltype(s.settle){}"},
-      // Requests, groups and crashes
+      // Requests, groups and crashes, in the books
       {"the Idempotency-Key is ignored", writer, "c.once && s.answers.answers(*c.once, r)", "false"},
       {"a key serves two requests", writer, "old.request_hash == once.request_hash", "true"},
       {"an acknowledged group is lost", writer, "s.db->commit();", "s.db->exec(\"ROLLBACK\");"},
@@ -124,6 +129,7 @@ const std::vector<mutant>& mutants() {
       {"first answers are forgotten after the group", writer,
        "insert_.add(x.scope, x.key, x.request_hash, x.status, x.body, now_ms);", ";"},
       {"an address is taken twice", people, "!taken || refuse(r, errc::conflict, \"already registered\")", "true"},
+#endif
   };
   return all;
 }
