@@ -53,7 +53,11 @@ std::vector<commit_results> apply_all(ledger_pointer self, std::set<std::string>
   auto now = s.h->now_ms();
   std::vector<commit_results> results;
   results.reserve(s.waiting.size());
-  s.db->begin();
+  std::vector<const change*> coming;
+  coming.reserve(s.gathered);
+  for (auto& x : s.waiting)
+    for (auto& c : x.changes) coming.push_back(&c);
+  s.db->begin(coming);
   for (auto& x : s.waiting) {
     auto& answers = results.emplace_back().results;
     answers.reserve(x.changes.size());

@@ -5,7 +5,7 @@
 
 #include "persistence/columns.hpp"
 
-namespace troupe::sqlite {
+namespace troupe::sql {
 
 namespace {
 
@@ -106,4 +106,4 @@ private:
 
 std::unique_ptr<book_reader> open_books(connection& db) { return std::make_unique<books>(db); }
 
-}  // namespace troupe::sqlite
+}  // namespace troupe::sql

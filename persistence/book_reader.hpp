@@ -4,12 +4,12 @@
 
 #include <memory>
 
-#include "persistence/sqlite.hpp"
+#include "persistence/sql.hpp"
 #include "persistence/store.hpp"
 
-namespace troupe::sqlite {
+namespace troupe::sql {
 
 /// REQUIRES: the connection lives longer.
 std::unique_ptr<book_reader> open_books(connection&);
 
-}  // namespace troupe::sqlite
+}  // namespace troupe::sql

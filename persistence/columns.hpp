@@ -5,7 +5,7 @@
 
 #include "model/change.hpp"
 
-namespace troupe::sqlite {
+namespace troupe::sql {
 
 template <class I>
 auto inspect(I& f, event_row& x) {
@@ -78,4 +78,4 @@ inline const std::string node_columns =
     "id,name,user_id,region,state,session_epoch,instance,lease_until_ms,slots,rate,gpus,labels,models,registered_ms,"
     "seen_ms";
 
-}  // namespace troupe::sqlite
+}  // namespace troupe::sql

@@ -54,14 +54,29 @@ std::string_view to_string(account_kind x) {
   return "unknown";
 }
 
-std::string hold_row_id(std::string_view hold_id, transfer_code code) {
+std::string hold_row_id(std::string_view hold_id, transfer_code code, int32_t step) {
   std::string id{hold_id};
   switch (code) {
-    case transfer_code::hold: return id + "/hold";
-    case transfer_code::provider_share: return id + "/provider";
-    case transfer_code::platform_fee: return id + "/fee";
-    case transfer_code::release: return id + "/release";
+    case transfer_code::hold: id += "/hold"; break;
+    case transfer_code::provider_share: id += "/provider"; break;
+    case transfer_code::withdrawal: id += "/withdrawal"; break;
+    case transfer_code::payout: id += "/payout"; break;
+    case transfer_code::platform_fee: id += "/fee"; break;
+    case transfer_code::release: id += "/release"; break;
     default: throw std::logic_error{"no row of a hold has code " + std::string{to_string(code)}};
+  }
+  return step > 0 ? id + "/" + std::to_string(step) : id;
+}
+
+bool is_code_of_hold(transfer_code code) {
+  switch (code) {
+    case transfer_code::hold:
+    case transfer_code::provider_share:
+    case transfer_code::withdrawal:
+    case transfer_code::payout:
+    case transfer_code::platform_fee:
+    case transfer_code::release: return true;
+    default: return false;
   }
 }
 

@@ -31,8 +31,11 @@ struct journal_row {
   time_ms at_ms = 0;
 };
 
-/// "ID/hold", "ID/provider", ...: a hold's rows have ids of their own, so that a replay can never post twice.
-std::string hold_row_id(std::string_view hold_id, transfer_code);
+/// "ID/hold", "ID/provider", ..., with "/N" behind it for step N: a hold's rows have ids of their own, so that a replay
+/// can never post twice.
+std::string hold_row_id(std::string_view hold_id, transfer_code, int32_t step = 0);
+/// True for what only a hold's rows have.
+bool is_code_of_hold(transfer_code);
 
 /// SHA-256(previous hash, every other column with its length). Not thread-safe: it reuses its scratch space.
 class journal_hasher {

@@ -2,11 +2,13 @@
 #include "persistence/journal_export.hpp"
 
 #include <array>
+#include <limits>
 
+#include "persistence/breaches.hpp"
 #include "persistence/columns.hpp"
 #include "persistence/journal.hpp"
 
-namespace troupe::sqlite {
+namespace troupe::sql {
 
 namespace {
 
@@ -100,11 +102,16 @@ fields read(row& r) {
 
 void export_journal(connection& db, bool csv, const std::function<void(const std::string&)>& line) {
   if (csv) line(head_line());
-  statement all{db,
-                "SELECT seq,j.id,j.kind,code,d.owner,d.kind,d.asset,c.owner,c.kind,c.asset,amount,j.asset,hold_id,"
-                "job_id,note,at_ms,hash FROM journal j JOIN accounts d ON d.id=debit JOIN accounts c ON c.id=credit"
-                " ORDER BY seq"};
-  all.each([&](row& r) { line(csv ? csv_line(read(r)) : json_line(read(r))); });
+  auto take = [&](row& r) {
+    auto f = read(r);
+    line(csv ? csv_line(f) : json_line(f));
+    return std::stoll(f[0]);
+  };
+  each_row(db,
+           "SELECT seq,j.id,j.kind,code,d.owner,d.kind,d.asset,c.owner,c.kind,c.asset,amount,j.asset,hold_id,job_id,"
+           "note,at_ms,hash FROM journal j JOIN accounts d ON d.id=debit JOIN accounts c ON c.id=credit"
+           " WHERE seq>? ORDER BY seq LIMIT ?",
+           std::numeric_limits<int64_t>::min(), take);
 }
 
-}  // namespace troupe::sqlite
+}  // namespace troupe::sql

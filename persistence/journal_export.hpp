@@ -4,10 +4,10 @@
 #include <functional>
 #include <string>
 
-#include "persistence/sqlite.hpp"
+#include "persistence/sql.hpp"
 
-namespace troupe::sqlite {
+namespace troupe::sql {
 
 void export_journal(connection&, bool csv, const std::function<void(const std::string&)>& line);
 
-}  // namespace troupe::sqlite
+}  // namespace troupe::sql

@@ -5,7 +5,7 @@
 
 #include "persistence/store.hpp"
 
-namespace troupe::sqlite {
+namespace troupe::sql {
 
 namespace {
 
@@ -89,4 +89,4 @@ void unpack(std::string_view from, std::vector<artifact>& list) {
   }
 }
 
-}  // namespace troupe::sqlite
+}  // namespace troupe::sql

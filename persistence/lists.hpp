@@ -7,7 +7,7 @@
 
 #include "model/job_spec.hpp"
 
-namespace troupe::sqlite {
+namespace troupe::sql {
 
 std::string pack(const std::vector<std::string>&);
 std::string pack(const std::vector<label>&);
@@ -18,4 +18,4 @@ void unpack(std::string_view, std::vector<std::string>&);
 void unpack(std::string_view, std::vector<label>&);
 void unpack(std::string_view, std::vector<artifact>&);
 
-}  // namespace troupe::sqlite
+}  // namespace troupe::sql

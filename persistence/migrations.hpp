@@ -3,9 +3,9 @@
 
 #include <vector>
 
-#include "persistence/sqlite.hpp"
+#include "persistence/sql.hpp"
 
-namespace troupe::sqlite {
+namespace troupe::sql {
 
 struct migration {
   int number;
@@ -13,9 +13,12 @@ struct migration {
 };
 const std::vector<migration>& migrations();
 
-/// The number of the newest step that the file has; 0: an empty file.
+/// The number of the newest step that was taken; 0: an empty database.
 int schema_version(connection&);
-/// Takes the missing steps, each in its own transaction. REQUIRES: we hold the lock of the data folder.
+/// True when steps are missing and may be taken. Throws store_unavailable when the schema is newer than we know, or
+/// not there, or older, though it `must_exist`.
+bool must_migrate(int have, const std::string& where, bool must_exist);
+/// Takes the missing steps, each in its own transaction. REQUIRES: nobody else does so at the same time.
 void migrate(connection&);
 
-}  // namespace troupe::sqlite
+}  // namespace troupe::sql

@@ -5,7 +5,7 @@
 
 #include "model/change.hpp"
 
-namespace troupe::sqlite {
+namespace troupe::sql {
 
 /// Always false, so that a check can `return refuse(...)`.
 inline bool refuse(change_result& r, errc why, std::string detail) {
@@ -14,4 +14,4 @@ inline bool refuse(change_result& r, errc why, std::string detail) {
   return false;
 }
 
-}  // namespace troupe::sqlite
+}  // namespace troupe::sql

@@ -1,11 +1,11 @@
-// Opening and closing, and the sorting of SQLite's errors.
+// Opening and closing, values in and out, and the sorting of SQLite's errors.
 #include "persistence/sqlite.hpp"
 
 #include <stdexcept>
 
 #include "persistence/store.hpp"
 
-namespace troupe::sqlite {
+namespace troupe::sql {
 
 namespace {
 
@@ -34,15 +34,59 @@ bool is_outside_trouble(int rc) {
   }
 }
 
-}  // namespace
-
-void fail(sqlite3* db, int rc, std::string_view doing) {
+[[noreturn]] void fail(sqlite3* db, int rc, std::string_view doing) {
   std::string why = db ? sqlite3_errmsg(db) : sqlite3_errstr(rc);
   if (is_outside_trouble(rc)) throw store_unavailable{"database: " + why};
   throw std::logic_error{"database: " + why + " in: " + std::string{doing}};
 }
 
-connection::connection(const std::string& path, access how) {
+class sqlite_statement : public prepared {
+public:
+  sqlite_statement(sqlite3* db, const std::string& sql) {
+    auto size = static_cast<int>(sql.size());
+    auto rc = sqlite3_prepare_v3(db, sql.c_str(), size, SQLITE_PREPARE_PERSISTENT, &s_, nullptr);
+    if (rc != SQLITE_OK) fail(db, rc, sql);
+  }
+  ~sqlite_statement() override { sqlite3_finalize(s_); }
+  sqlite_statement(const sqlite_statement&) = delete;
+  sqlite_statement& operator=(const sqlite_statement&) = delete;
+
+  void bind(int at, int64_t x) override { check(sqlite3_bind_int64(s_, at + 1, x)); }
+  void bind(int at, std::string_view x) override { put(at, x, SQLITE_STATIC); }
+  void bind_copy(int at, std::string x) override { put(at, x, SQLITE_TRANSIENT); }
+  void bind(int at, blob x) override {
+    check(sqlite3_bind_blob64(s_, at + 1, x.bytes.data(), x.bytes.size(), SQLITE_STATIC));
+  }
+  bool step() override {
+    auto rc = sqlite3_step(s_);
+    if (rc == SQLITE_ROW) return true;
+    if (rc == SQLITE_DONE) return false;
+    fail(sqlite3_db_handle(s_), rc, sqlite3_sql(s_));
+  }
+  int64_t integer(int column) override { return sqlite3_column_int64(s_, column); }
+  std::string_view text(int column) override {
+    auto from = static_cast<const char*>(sqlite3_column_blob(s_, column));  // of a TEXT column: its bytes, unchanged
+    auto size = static_cast<size_t>(sqlite3_column_bytes(s_, column));
+    return size ? std::string_view{from, size} : std::string_view{};
+  }
+  int64_t changes() override { return sqlite3_changes64(sqlite3_db_handle(s_)); }
+  void reset() noexcept override { sqlite3_reset(s_); }
+
+private:
+  void put(int at, std::string_view x, sqlite3_destructor_type life) {
+    auto from = x.data() ? x.data() : "";  // a null pointer would bind NULL
+    check(sqlite3_bind_text64(s_, at + 1, from, x.size(), life, SQLITE_UTF8));
+  }
+  void check(int rc) {
+    if (rc != SQLITE_OK) fail(sqlite3_db_handle(s_), rc, sqlite3_sql(s_));
+  }
+
+  sqlite3_stmt* s_ = nullptr;
+};
+
+}  // namespace
+
+sqlite_connection::sqlite_connection(const std::string& path, access how) {
   set_up_library();
   auto flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   if (how == access::create) flags |= SQLITE_OPEN_CREATE;
@@ -62,30 +106,15 @@ connection::connection(const std::string& path, access how) {
   }
 }
 
-connection::~connection() { sqlite3_close_v2(db_); }
+sqlite_connection::~sqlite_connection() { sqlite3_close_v2(db_); }
 
-void connection::exec(const std::string& sql) {
+std::unique_ptr<prepared> sqlite_connection::prepare(const std::string& sql) {
+  return std::make_unique<sqlite_statement>(db_, sql);
+}
+
+void sqlite_connection::exec(const std::string& sql) {
   auto rc = sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr);
   if (rc != SQLITE_OK) fail(db_, rc, sql);
 }
 
-statement::statement(connection& c, const std::string& sql) {
-  auto rc =
-      sqlite3_prepare_v3(c.raw(), sql.c_str(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &s_, nullptr);
-  if (rc != SQLITE_OK) fail(c.raw(), rc, sql);
-  marks_ = sqlite3_bind_parameter_count(s_);
-}
-
-statement::~statement() { sqlite3_finalize(s_); }
-
-void statement::wrong_count(int given) const {
-  throw std::logic_error{std::to_string(given) + " values for: " + sqlite3_sql(s_)};
-}
-
-std::string marks(int n) {
-  std::string text = "?";
-  for (int i = 1; i < n; ++i) text += ",?";
-  return text;
-}
-
-}  // namespace troupe::sqlite
+}  // namespace troupe::sql

@@ -1,4 +1,6 @@
 // The SQLite engine: one file in the data folder, one writer, any number of readers.
+#include "persistence/sqlite_store.hpp"
+
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -9,17 +11,26 @@
 #include "persistence/data_lock.hpp"
 #include "persistence/journal_export.hpp"
 #include "persistence/migrations.hpp"
+#include "persistence/reader.hpp"
 #include "persistence/sqlite.hpp"
-#include "persistence/sqlite_reader.hpp"
-#include "persistence/sqlite_writer.hpp"
-#include "persistence/store.hpp"
 #include "persistence/verify.hpp"
+#include "persistence/writer.hpp"
 
 namespace troupe {
 
 namespace {
 
 namespace fs = std::filesystem;
+using sql::access;
+using sql::sqlite_connection;
+
+/// Durable means: on the disk, also after a power cut. The log is folded back every 16 MiB, so that hot pages are
+/// written once per fold and a fold stays short.
+constexpr const char* for_writing =
+    "PRAGMA synchronous=FULL; PRAGMA cache_size=-32768; PRAGMA wal_autocheckpoint=4000;"
+    "PRAGMA journal_size_limit=67108864;";
+/// Pages of the file come from the kernel's cache, shared with the other readers.
+constexpr const char* for_reading = "PRAGMA cache_size=-8192; PRAGMA mmap_size=1073741824;";
 
 class sqlite_store : public store {
 public:
@@ -28,28 +39,45 @@ public:
   /// REQUIRES: called once, before anything is opened.
   void prepare(bool must_exist);
 
-  std::unique_ptr<store_writer> open_writer() override { return sqlite::open_writer(file_, lock_file_); }
-  std::unique_ptr<store_reader> open_reader() override { return sqlite::open_reader(file_); }
-  verdict verify() override {
-    sqlite::connection db{file_, sqlite::access::read};
-    db.exec("BEGIN");  // never committed: nothing is written, and the connection ends here
-    return sqlite::verify(db);
+  std::unique_ptr<store_writer> open_writer() override;
+  std::unique_ptr<store_reader> open_reader() override {
+    auto db = std::make_unique<sqlite_connection>(file_, access::read);
+    db->exec(for_reading);
+    return sql::open_reader(std::move(db));
   }
+  verdict verify() override { return sql::verify(*open_snapshot()); }
   void export_journal(bool csv, const std::function<void(const std::string&)>& row) override {
-    sqlite::connection db{file_, sqlite::access::read};
-    sqlite::export_journal(db, csv, row);
+    sql::export_journal(*open_snapshot(), csv, row);
+  }
+  std::unique_ptr<sql::connection> open_snapshot() override {
+    auto db = std::make_unique<sqlite_connection>(file_, access::read);
+    db->exec("BEGIN");  // never committed: nothing is written, and the connection ends with its owner
+    return db;
+  }
+  std::unique_ptr<sql::connection> open_for_copy() override {
+    return std::make_unique<sqlite_connection>(file_, access::write);
   }
 
 private:
   /// The newest step of the file; 0 when there is nothing yet.
   int version() const {
     if (!fs::exists(file_)) return 0;
-    sqlite::connection db{file_, sqlite::access::read};
-    return sqlite::schema_version(db);
+    sqlite_connection db{file_, access::read};
+    return sql::schema_version(db);
   }
 
   fs::path file_, lock_file_;
 };
+
+/// The data folder stays locked against a second server for as long as the writer lives.
+std::unique_ptr<store_writer> sqlite_store::open_writer() {
+  auto lock = std::make_shared<data_lock>(lock_file_);
+  return sql::open_writer([file = file_, lock] {
+    auto db = std::make_unique<sqlite_connection>(file, access::write);
+    db->exec(for_writing);
+    return db;
+  });
+}
 
 void make_folder(const fs::path& folder) {
   std::error_code bad;
@@ -68,27 +96,17 @@ void make_private(const fs::path& file) {
 
 void sqlite_store::prepare(bool must_exist) {
   if (!must_exist) make_folder(file_.parent_path());
-  auto have = version();
-  auto newest = sqlite::migrations().back().number;
-  auto about = file_.string() + ": schema " + std::to_string(have);
-  if (must_exist && have == 0) throw store_unavailable{file_.string() + ": there is no database"};
-  if (have > newest) throw store_unavailable{about + " is of a newer troupe, this one knows " + std::to_string(newest)};
-  if (have == newest) return;
-  if (must_exist) throw store_unavailable{about + " is of an older troupe; start the server once to bring it up"};
+  if (!sql::must_migrate(version(), file_.string(), must_exist)) return;
   data_lock lock{lock_file_};
   make_private(file_);
-  sqlite::connection db{file_, sqlite::access::create};
+  sqlite_connection db{file_, access::create};
   db.exec("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;");
-  sqlite::migrate(db);
+  sql::migrate(db);
 }
 
 }  // namespace
 
-std::unique_ptr<store> open_store(const std::string& data_dir, const std::string& database, bool must_exist) {
-  if (!database.empty()) {  // the address may carry a password, so only its kind is named
-    auto kind = database.substr(0, database.find(':'));
-    throw store_unavailable{"database \"" + kind + ":...\": this build knows only SQLite; leave `database` empty"};
-  }
+std::unique_ptr<store> open_sqlite(const std::string& data_dir, bool must_exist) {
   auto made = std::make_unique<sqlite_store>(fs::path{data_dir});
   made->prepare(must_exist);
   return made;

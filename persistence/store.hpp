@@ -1,4 +1,4 @@
-// What the actors need of a database, in their own words. SQLite implements it; PostgreSQL joins it later.
+// What the actors need of a database, in their own words. SQLite and PostgreSQL implement it.
 // One conformance suite (tests/persistence/store_conformance.hpp) says what every engine must do.
 #pragma once
 
@@ -13,6 +13,10 @@
 
 namespace troupe {
 
+namespace sql {
+class connection;
+}
+
 /// The database cannot be reached, is full or busy: the process goes DEGRADED. Anything else thrown is a bug.
 struct store_unavailable : std::runtime_error {
   using runtime_error::runtime_error;
@@ -23,10 +27,12 @@ class store_writer {
 public:
   virtual ~store_writer() = default;
   /// A group commit: begin, apply as many changes as there are, commit. After a store_unavailable the group is lost:
-  /// call rollback, which also re-opens the connection when that is needed.
-  virtual void begin() = 0;
-  /// Applies one change inside the group; a refused change leaves no trace and does not disturb the others.
-  /// REQUIRES: between begin and commit.
+  /// call rollback, which also re-opens the connection when that is needed. `coming`: the changes that will be applied,
+  /// so that what they ask for is read at once; others may be applied, too.
+  virtual void begin(const std::vector<const change*>& coming) = 0;
+  void begin() { begin({}); }
+  /// Applies one change inside the group; a refused change leaves no trace and does not disturb the others. What is
+  /// written may wait for the commit. REQUIRES: between begin and commit.
   virtual change_result apply(const change&, time_ms now_ms) = 0;
   /// Durable when it returns.
   virtual void commit() = 0;
@@ -147,17 +153,23 @@ struct verdict {
 /// Owns the place of the data; opens connections to it.
 class store {
 public:
-  virtual ~store() = default;
+  virtual ~store();
   virtual std::unique_ptr<store_writer> open_writer() = 0;
   virtual std::unique_ptr<store_reader> open_reader() = 0;
   /// Re-derives everything from the journal in one read transaction; works beside a running server.
   virtual verdict verify() = 0;
   /// Calls `row` with each journal row in order, as one JSON line or CSV line.
   virtual void export_journal(bool csv, const std::function<void(const std::string&)>& row) = 0;
+
+  /// INTERNAL, for copies: all tables as of one moment; and a connection that may fill them.
+  virtual std::unique_ptr<sql::connection> open_snapshot() = 0;
+  virtual std::unique_ptr<sql::connection> open_for_copy() = 0;
 };
 
 /// Opens (and migrates) the store of an installation: SQLite in `data_dir` unless `database` says otherwise.
+/// `timeout_ms`: of one statement of PostgreSQL, and of waiting for a lock there.
 /// `must_exist`: throws when there is nothing yet, instead of making it. Throws store_unavailable.
-std::unique_ptr<store> open_store(const std::string& data_dir, const std::string& database, bool must_exist = false);
+std::unique_ptr<store> open_store(const std::string& data_dir, const std::string& database, bool must_exist = false,
+                                  int64_t timeout_ms = 5'000);
 
 }  // namespace troupe

@@ -1,13 +1,14 @@
 // The money side: chain, accounts and holds against the journal.
 #include "persistence/verify.hpp"
 
+#include <charconv>
 #include <limits>
 #include <map>
 
 #include "persistence/breaches.hpp"
 #include "persistence/columns.hpp"
 
-namespace troupe::sqlite {
+namespace troupe::sql {
 
 namespace {
 
@@ -43,11 +44,6 @@ void count_in(const journal_row& j, audited_account& debit, audited_account& cre
   credit.balance_due += j.value;
 }
 
-bool is_code_of_hold(transfer_code code) {
-  return code == transfer_code::hold || code == transfer_code::provider_share || code == transfer_code::platform_fee ||
-         code == transfer_code::release;
-}
-
 /// The kind, the code and the accounts of a row must agree with each other.
 bool well_formed(const journal_row& j) {
   if (j.value <= 0) return false;
@@ -56,9 +52,28 @@ bool well_formed(const journal_row& j) {
     case journal_kind::hold: return j.code == transfer_code::hold && j.debit == j.credit;
     case journal_kind::release: return j.code == transfer_code::release && j.debit == j.credit;
     case journal_kind::capture:
-      return (j.code == transfer_code::provider_share || j.code == transfer_code::platform_fee) && j.debit != j.credit;
+      return is_code_of_hold(j.code) && j.code != transfer_code::hold && j.code != transfer_code::release &&
+             j.debit != j.credit;
   }
   return false;
+}
+
+/// "/3" at the end of a row's id: the step of its hold.
+int32_t step_of(const journal_row& j) {
+  auto slash = j.id.rfind('/');
+  int32_t step = 0;
+  if (slash != j.id.npos) std::from_chars(j.id.data() + slash + 1, j.id.data() + j.id.size(), step);
+  return step;
+}
+
+void count_in(const journal_row& j, audited_hold& h) {
+  auto first = h.account == 0;
+  if (first) h.account = j.debit;
+  if (first) h.job_id = j.job_id;
+  h.mixed = h.mixed || h.account != j.debit || h.job_id != j.job_id;
+  if (j.kind == journal_kind::hold) h.taken += j.value;
+  if (j.kind == journal_kind::release) h.released += j.value;
+  if (j.kind == journal_kind::capture) (j.code == transfer_code::platform_fee ? h.fee : h.provider) += j.value;
 }
 
 class journal_audit {
@@ -86,8 +101,9 @@ public:
     if (hasher_.next(last_hash_, j) != hash)
       a_.breach(about + ": the hash does not fit, it or a row before was edited");
     last_hash_ = hash;  // as stored: one edit is one breach, not one for every later row
-    if (j.kind != journal_kind::post) a_.hold_rows += 1;
-    auto id_fits = j.kind == journal_kind::post || !is_code_of_hold(j.code) || j.id == hold_row_id(j.hold_id, j.code);
+    if (j.kind != journal_kind::post) count_in(j, a_.holds[std::string{j.hold_id}]);
+    auto of_hold = j.kind != journal_kind::post && is_code_of_hold(j.code);
+    auto id_fits = !of_hold || j.id == hold_row_id(j.hold_id, j.code, step_of(j));
     if (!well_formed(j) || !id_fits) a_.breach(about + ": its kind, code, id and accounts do not fit together");
   }
 
@@ -109,17 +125,19 @@ private:
 
 void audit_journal(audit& a) {
   load_accounts(a);
-  journal_audit each_row{a};
-  statement all{a.db,
-                "SELECT seq,id,kind,code,debit,credit,debit_before,credit_before,amount,asset,hold_id,job_id,"
-                "note,at_ms,hash FROM journal ORDER BY seq"};
-  all.each([&](row& r) {
+  journal_audit audit_of{a};
+  auto take = [&](row& r) {
     journal_row j;
     blob hash;
     r(j.seq, j.id, j.kind, j.code, j.debit, j.credit, j.debit_before, j.credit_before, j.value, j.currency, j.hold_id,
       j.job_id, j.note, j.at_ms, hash);
-    each_row.look_at(j, hash.bytes);
-  });
+    audit_of.look_at(j, hash.bytes);
+    return j.seq;
+  };
+  each_row(a.db,
+           "SELECT seq,id,kind,code,debit,credit,debit_before,credit_before,amount,asset,hold_id,job_id,note,at_ms,hash"
+           " FROM journal WHERE seq>? ORDER BY seq LIMIT ?",
+           std::numeric_limits<int64_t>::min(), take);
 }
 
 void audit_accounts(audit& a) {
@@ -140,12 +158,13 @@ void audit_accounts(audit& a) {
 }
 
 verdict verify(connection& db) {
-  audit a{db, {}, {}, 0};
+  audit a{db, {}, {}, {}};
   audit_journal(a);
   audit_accounts(a);
   audit_holds(a);
   audit_jobs(a);
+  audit_spending(a);
   return std::move(a.found);
 }
 
-}  // namespace troupe::sqlite
+}  // namespace troupe::sql

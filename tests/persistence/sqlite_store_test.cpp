@@ -101,7 +101,7 @@ TEST_CASE("a file of a newer program is refused") {
 
 TEST_CASE("an address of another engine is refused without its password") {
   try {
-    open_store("/nowhere", "postgresql://me:secret@host/db");
+    open_store("/nowhere", "mysql://me:secret@host/db");
     FAIL("opened");
   } catch (const store_unavailable& e) {
     CHECK(std::string{e.what()}.find("secret") == std::string::npos);
@@ -113,7 +113,7 @@ TEST_CASE("an edit beneath the running writer ends the group, and the next one s
   d.must(grant("t1", wallet_of("ann"), 5 * one));
   CHECK(d.engine.edit("UPDATE accounts SET balance=1 WHERE owner='ann'") == 1);
   d.w->begin();
-  CHECK_THROWS_AS(d.w->apply(hold_of(1, "ann", one), begin_ms), store_unavailable);
+  CHECK(d.w->apply(hold_of(1, "ann", one), begin_ms).why == errc::ok);
   CHECK_THROWS_AS(d.w->commit(), store_unavailable);
   d.w->rollback();
   d.refused(hold_of(1, "ann", one), errc::insufficient_funds);

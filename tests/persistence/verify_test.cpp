@@ -114,7 +114,7 @@ TEST_CASE("every other edit that touches money is a breach") {
       {"UPDATE accounts SET entries=entries+1 WHERE owner='ann'", "count of journal rows"},
       {"UPDATE accounts SET newest=newest-1 WHERE owner='ann'", "count of journal rows"},
       {"INSERT INTO accounts(owner,kind,asset,balance,held,entries,newest) VALUES('bob',10,2,5,0,0,0)", "add up to"},
-      {"DELETE FROM holds WHERE id=" + hold(1), "rows of holds that are not there"},
+      {"DELETE FROM holds WHERE id=" + hold(1), "which is not there"},
       {"UPDATE holds SET state=1, captured=0, released=0 WHERE id=" + hold(1), "its hold is open"},
       {"UPDATE holds SET state=2 WHERE id=" + hold(2), "do not fit its state"},
       {"UPDATE holds SET job_id='x' WHERE id=" + hold(2), "there is no job x"},

@@ -19,9 +19,9 @@ struct store_faults {
 class faulty_writer : public store_writer {
 public:
   faulty_writer(std::unique_ptr<store_writer> real, store_faults& faults) : real_(std::move(real)), faults_(faults) {}
-  void begin() override {
+  void begin(const std::vector<const change*>& coming) override {
     if (faults_.writes_away) throw store_unavailable{"the disk is full"};
-    real_->begin();
+    real_->begin(coming);
   }
   change_result apply(const change& c, time_ms now_ms) override {
     if (faults_.on_apply) faults_.on_apply(c);

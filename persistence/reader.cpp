@@ -1,16 +1,16 @@
 // What can be asked. Every question is answered through an index, so that old jobs cost nothing.
-#include "persistence/sqlite_reader.hpp"
+#include "persistence/reader.hpp"
 
 #include <algorithm>
 
 #include "persistence/book_reader.hpp"
 #include "persistence/columns.hpp"
+#include "persistence/job_book.hpp"
 #include "persistence/journal.hpp"
-#include "persistence/sqlite.hpp"
-#include "persistence/sqlite_jobs.hpp"
-#include "persistence/sqlite_people.hpp"
+#include "persistence/people_book.hpp"
+#include "persistence/sql.hpp"
 
-namespace troupe::sqlite {
+namespace troupe::sql {
 
 namespace {
 
@@ -51,7 +51,7 @@ int ended_word_of(std::string_view word) {
 
 class reader : public store_reader {
 public:
-  explicit reader(const std::string& file) : db_{file} {}
+  explicit reader(std::unique_ptr<connection> line) : line_{std::move(line)} {}
 
   std::optional<job_view> find_job(const std::string& id) override;
   std::vector<job_view> list_jobs(const job_filter&) override;
@@ -77,49 +77,47 @@ private:
   struct account_end {
     int64_t account = 0, newest = 0;
   };
-  /// Pages of the file come from the kernel's cache, shared with the other readers.
-  struct tuned : connection {
-    explicit tuned(const std::string& file) : connection{file, access::read} {
-      exec("PRAGMA cache_size=-8192; PRAGMA mmap_size=1073741824;");
-    }
-  };
-
   static std::optional<user_row> user(statement&, const std::string& by);
   static std::optional<credential_row> credential(statement&, const std::string& by);
   int64_t step_back(std::vector<account_end>&);
   std::vector<int64_t> stretch_after(const std::string& user_id, int64_t after, int64_t newest);
   std::vector<transaction_row> job_transactions(const std::string& owner, const std::string& job_id);
 
-  tuned db_;
+  std::unique_ptr<connection> line_;
+  connection& db_ = *line_;
   std::unique_ptr<book_reader> books_ = open_books(db_);
   statement find_job_{db_, job_and_spec + " FROM jobs JOIN job_specs ON job_id=id WHERE id=?"};
   statement find_result_{db_, "SELECT " + report_columns + " FROM results WHERE job_id=? ORDER BY epoch DESC LIMIT 1"};
   statement list_all_{db_, job_and_spec +
-                               " FROM jobs INDEXED BY jobs_user JOIN job_specs ON job_id=id"
+                               " FROM jobs <<lite:INDEXED BY jobs_user>> JOIN job_specs ON job_id=id"
                                " WHERE user_id=? AND id<? ORDER BY id DESC LIMIT ?"};
   statement list_ended_{db_, job_and_spec +
-                                 " FROM jobs INDEXED BY jobs_ended JOIN job_specs ON job_id=id"
+                                 " FROM jobs <<lite:INDEXED BY jobs_ended>> JOIN job_specs ON job_id=id"
                                  " WHERE ended>1 AND user_id=? AND ended=? AND id<?"
                                  " ORDER BY id DESC LIMIT ?"};
   statement list_completed_{db_, job_and_spec +
-                                     " FROM jobs INDEXED BY jobs_user JOIN job_specs ON job_id=id"
+                                     " FROM jobs <<lite:INDEXED BY jobs_user>> JOIN job_specs ON job_id=id"
                                      " WHERE user_id=? AND id<? AND ended=1 ORDER BY id DESC LIMIT ?"};
   statement list_live_{db_, job_and_spec +
-                                " FROM jobs INDEXED BY jobs_live JOIN job_specs ON job_id=id"
-                                " WHERE ended=0 AND user_id=? AND id<? AND (? >> state) & 1"
+                                " FROM jobs <<lite:INDEXED BY jobs_live>> JOIN job_specs ON job_id=id"
+                                " WHERE ended=0 AND user_id=? AND id<? AND (CAST(? AS BIGINT) & (CAST(1 AS BIGINT) << "
+                                "CAST(state AS INTEGER))) <> 0"
                                 " ORDER BY id DESC LIMIT ?"};
   statement live_jobs_{db_, "SELECT id,user_id,state,priority,lease_epoch,created_ms,run_at_ms,node_id," +
                                 demand_columns +
-                                " FROM jobs INDEXED BY jobs_live JOIN job_specs ON job_id=id"
-                                " WHERE ended=0 AND id>? AND (? >> state) & 1 ORDER BY id LIMIT ?"};
+                                " FROM jobs <<lite:INDEXED BY jobs_live>> JOIN job_specs ON job_id=id"
+                                " WHERE ended=0 AND id>? AND (CAST(? AS BIGINT) & (CAST(1 AS BIGINT) << CAST(state AS "
+                                "INTEGER))) <> 0 ORDER BY id LIMIT ?"};
   statement find_once_{db_, "SELECT scope,key,request_hash,status,body FROM idempotency WHERE scope=? AND key=?"};
   statement newest_event_{db_, "SELECT newest FROM event_ends WHERE user_id=?"};
   statement next_mark_{db_, "SELECT seq FROM event_marks WHERE user_id=? AND seq>? ORDER BY seq LIMIT 1"};
   statement event_before_{db_, "SELECT user_before FROM events WHERE seq=?"};
   statement event_{db_, "SELECT " + event_columns + " FROM events WHERE seq=?"};
   statement job_events_{db_, "SELECT " + event_columns +
-                                 " FROM events INDEXED BY events_job WHERE job_id<>''"
+                                 " FROM events <<lite:INDEXED BY events_job>> WHERE job_id<>''"
                                  " AND job_id=? AND seq>? AND user_id=? ORDER BY seq LIMIT ?"};
+  statement user_events_{db_,
+                         "SELECT " + event_columns + " FROM events WHERE user_id=? AND seq>? ORDER BY seq LIMIT ?"};
   statement last_event_{db_, "SELECT coalesce(max(seq), 0) FROM events"};
   statement find_user_{db_, "SELECT " + user_columns + " FROM users WHERE id=?"};
   statement find_email_{db_, "SELECT " + user_columns + " FROM users WHERE email=?"};
@@ -136,9 +134,13 @@ private:
   statement accounts_{db_, "SELECT id,newest FROM accounts WHERE owner=?"};
   statement before_{db_, "SELECT debit,debit_before,credit_before FROM journal WHERE seq=?"};
   statement transaction_{db_, journal_rows + " WHERE j.seq=?"};
+  statement journal_page_{db_, journal_rows +
+                                   " WHERE j.debit IN (SELECT id FROM accounts WHERE owner=?)"
+                                   " OR j.credit IN (SELECT id FROM accounts WHERE owner=?)"
+                                   " ORDER BY j.seq DESC LIMIT ? OFFSET ?"};
   statement find_hold_id_{db_, "SELECT hold_id FROM jobs WHERE id=? AND hold_id<>''"};
   statement hold_row_{db_, journal_rows + " WHERE j.id=? AND ? IN (d.owner,c.owner)"};
-  statement count_{db_, "SELECT coalesce(sum(entries), 0) FROM accounts WHERE owner=?"};
+  statement count_{db_, "SELECT CAST(coalesce(sum(entries), 0) AS BIGINT) FROM accounts WHERE owner=?"};
 };
 
 std::optional<job_view> reader::find_job(const std::string& id) {
@@ -195,6 +197,10 @@ std::vector<event_row> reader::events_after(const std::string& user_id, const st
   auto take = [&](row& r) { r(list.emplace_back()); };
   if (!job_id.empty()) {
     job_events_.each(take, job_id, after, user_id, std::max(0, limit));
+    return list;
+  }
+  if (db_.kind() == engine::postgres) {  // each step of the walk would be a round trip: it has an index instead
+    user_events_.each(take, user_id, after, std::max(0, limit));
     return list;
   }
   int64_t newest = 0;
@@ -281,6 +287,10 @@ std::vector<transaction_row> reader::transactions(const std::string& owner, int3
     if (std::ssize(list) > limit) list.resize(static_cast<size_t>(limit));
     return list;
   }
+  if (db_.kind() == engine::postgres) {
+    journal_page_.each([&](row& r) { read(r, list.emplace_back()); }, owner, owner, limit, offset);
+    return list;
+  }
   std::vector<account_end> ends;
   auto take = [&](row& r) {
     auto& e = ends.emplace_back();
@@ -330,6 +340,8 @@ int64_t reader::count_transactions(const std::string& owner) {
 
 }  // namespace
 
-std::unique_ptr<store_reader> open_reader(const std::string& file) { return std::make_unique<reader>(file); }
+std::unique_ptr<store_reader> open_reader(std::unique_ptr<connection> line) {
+  return std::make_unique<reader>(std::move(line));
+}
 
-}  // namespace troupe::sqlite
+}  // namespace troupe::sql

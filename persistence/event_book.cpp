@@ -1,9 +1,10 @@
 // Numbers rise by one with each event and are never given twice: no event is ever deleted.
-#include "persistence/sqlite_events.hpp"
+#include "persistence/event_book.hpp"
 
 #include "persistence/columns.hpp"
+#include "persistence/store.hpp"
 
-namespace troupe::sqlite {
+namespace troupe::sql {
 
 namespace {
 
@@ -13,12 +14,12 @@ constexpr size_t cached_users_max = 100'000;
 }  // namespace
 
 event_book::event_book(connection& db)
-    : insert_{db, "INSERT INTO events(" + event_columns + ",user_before) VALUES(" + marks(14) + ")"},
-      find_end_{db, "SELECT newest,count FROM event_ends WHERE user_id=?"},
-      put_end_{db,
-               "INSERT INTO event_ends(user_id,newest,count) VALUES(?,?,?)"
-               " ON CONFLICT(user_id) DO UPDATE SET newest=excluded.newest, count=excluded.count"},
-      insert_mark_{db, "INSERT INTO event_marks(user_id,seq) VALUES(?,?)"} {
+    : find_end_{db, "SELECT newest,count FROM event_ends WHERE user_id=?"},
+      insert_{db, "INSERT INTO events(" + event_columns + ",user_before) VALUES(" + marks(14) + ")"},
+      put_ends_{db,
+                "INSERT INTO event_ends(user_id,newest,count) VALUES(?,?,?)"
+                " ON CONFLICT(user_id) DO UPDATE SET newest=excluded.newest, count=excluded.count"},
+      insert_marks_{db, "INSERT INTO event_marks(user_id,seq) VALUES(?,?)"} {
   statement{db, "SELECT coalesce(max(seq), 0) FROM events"}.first([&](row& r) { r(last_); });
 }
 
@@ -34,10 +35,10 @@ void event_book::write(const std::vector<event_row>& events, change_result& r) {
   for (const auto& e : events) {
     auto& of_user = end_of(e.user_id);
     auto& [newest, count, written] = of_user.second;
-    insert_.run(++last_, e.user_id, e.job_id, e.kind, e.terminal, e.attempt, e.node_id, e.progress_ppm, e.message,
+    insert_.add(++last_, e.user_id, e.job_id, e.kind, e.terminal, e.attempt, e.node_id, e.progress_ppm, e.message,
                 e.error_code, e.value, e.currency, e.at_ms, newest);
     newest = last_;
-    if (++count % events_per_mark == 0) insert_mark_.run(e.user_id, last_);
+    if (++count % events_per_mark == 0) insert_marks_.add(e.user_id, last_);
     if (written) unwritten_.push_back(&of_user);
     written = false;
     r.last_event = last_;
@@ -46,11 +47,13 @@ void event_book::write(const std::vector<event_row>& events, change_result& r) {
 
 void event_book::flush() {
   for (auto* of_user : unwritten_) {
-    put_end_.run(of_user->first, of_user->second.newest, of_user->second.count);
+    put_ends_.add(of_user->first, of_user->second.newest, of_user->second.count);
     of_user->second.written = true;
   }
   unwritten_.clear();
+  if (!insert_.flush() || !put_ends_.flush() || !insert_marks_.flush())
+    throw store_unavailable{"the event log was written by somebody else"};
   if (ends_.size() > cached_users_max) ends_.clear();
 }
 
-}  // namespace troupe::sqlite
+}  // namespace troupe::sql

@@ -1,11 +1,11 @@
 // The rest of a change: users, their keys and sessions, and the nodes.
 #pragma once
 
-#include "persistence/sqlite.hpp"
+#include "persistence/sql.hpp"
 
 #include "model/change.hpp"
 
-namespace troupe::sqlite {
+namespace troupe::sql {
 
 class people_book {
 public:
@@ -35,4 +35,4 @@ private:
 /// How e-mail addresses and user names are stored and looked up.
 std::string lower_case(std::string_view);
 
-}  // namespace troupe::sqlite
+}  // namespace troupe::sql

@@ -1,10 +1,10 @@
 // Small tables, rarely written; each check names what stands in the way.
-#include "persistence/sqlite_people.hpp"
+#include "persistence/people_book.hpp"
 
 #include "persistence/columns.hpp"
 #include "persistence/refusal.hpp"
 
-namespace troupe::sqlite {
+namespace troupe::sql {
 
 std::string lower_case(std::string_view x) {
   std::string low{x};
@@ -113,4 +113,4 @@ void people_book::write_node(const node_row& n, change_result& r) {
   put_node_.run(joined);
 }
 
-}  // namespace troupe::sqlite
+}  // namespace troupe::sql

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "model/change.hpp"
-#include "persistence/sqlite.hpp"
+#include "persistence/sql.hpp"
 
-namespace troupe::sqlite {
+namespace troupe::sql {
 
 class event_book {
 public:
@@ -29,10 +29,11 @@ private:
 
   ends::value_type& end_of(const std::string& user_id);
 
-  statement insert_, find_end_, put_end_, insert_mark_;
+  statement find_end_;
+  bulk insert_, put_ends_, insert_marks_;
   ends ends_;
   std::vector<ends::value_type*> unwritten_;
   int64_t last_ = 0;
 };
 
-}  // namespace troupe::sqlite
+}  // namespace troupe::sql

@@ -1,0 +1,186 @@
+// Group commit: one transaction of many changes, each checked completely before its first write, so that a refused
+// change needs no savepoint to leave no trace.
+#include "persistence/writer.hpp"
+
+#include <map>
+#include <optional>
+
+#include "persistence/account_book.hpp"
+#include "persistence/event_book.hpp"
+#include "persistence/hold_book.hpp"
+#include "persistence/job_book.hpp"
+#include "persistence/people_book.hpp"
+#include "persistence/refusal.hpp"
+
+namespace troupe::sql {
+
+namespace {
+
+/// First answers to Idempotency-Keys.
+class answer_book {
+public:
+  explicit answer_book(connection& db)
+      : find_{db, "SELECT request_hash,status,body FROM idempotency WHERE scope=? AND key=?"},
+        insert_{db, "INSERT INTO idempotency(scope,key,request_hash,status,body,at_ms) VALUES(?,?,?,?,?,?)"} {
+    if (db.kind() == engine::postgres)
+      fetch_.emplace(db,
+                     "SELECT scope,key,request_hash,status,body FROM idempotency"
+                     " WHERE (scope,key) IN (SELECT * FROM unnest(?::text[],?::text[]))");
+  }
+
+  void expect(const change& c) {
+    if (!fetch_ || !c.once) return;
+    wanted_scopes_.push_back(c.once->scope);
+    wanted_keys_.push_back(c.once->key);
+  }
+  void fetch() {
+    if (wanted_keys_.empty()) return;
+    for (size_t i = 0; i < wanted_keys_.size(); ++i) known_.try_emplace({wanted_scopes_[i], wanted_keys_[i]});
+    auto take = [&](row& r) {
+      idempotency_row x;
+      r(x.scope, x.key, x.request_hash, x.status, x.body);
+      known_[{x.scope, x.key}] = std::move(x);
+    };
+    fetch_->each(take, array_of(wanted_scopes_), array_of(wanted_keys_));
+    wanted_scopes_.clear();
+    wanted_keys_.clear();
+  }
+  /// True: the key came before, and `r` is all there is to say.
+  bool answers(const idempotency_row& once, change_result& r) {
+    auto [at, is_new] = known_.try_emplace({once.scope, once.key});
+    auto& old = at->second;
+    if (is_new) find_.first([&](row& x) { x(old.request_hash, old.status, old.body); }, once.scope, once.key);
+    if (old.status == 0) return false;
+    r.replayed = old.request_hash == once.request_hash;
+    if (!r.replayed) refuse(r, errc::key_reused, "that Idempotency-Key came with another request");
+    if (!r.replayed) return true;
+    r.status = old.status;
+    r.body = old.body;
+    return true;
+  }
+  void write(const idempotency_row& x, time_ms now_ms) {
+    insert_.add(x.scope, x.key, x.request_hash, x.status, x.body, now_ms);
+    known_[{x.scope, x.key}] = x;
+  }
+  void flush() {
+    if (!insert_.flush()) throw store_unavailable{"an Idempotency-Key was written by somebody else"};
+    known_.clear();
+  }
+
+private:
+  statement find_;
+  bulk insert_;
+  std::optional<statement> fetch_;
+  std::vector<std::string> wanted_scopes_, wanted_keys_;
+  std::map<std::pair<std::string, std::string>, idempotency_row> known_;  // of this group; status 0: not there
+};
+
+/// A connection and all that is remembered about the database; thrown away as a whole when anything is in doubt.
+struct session {
+  explicit session(std::unique_ptr<connection> line)
+      : db{std::move(line)},
+        answers{*db},
+        accounts{*db},
+        transfers{*db, accounts},
+        holds{*db, accounts, transfers},
+        jobs{*db},
+        events{*db},
+        people{*db} {}
+
+  void expect(const change& c) {
+    answers.expect(c);
+    accounts.expect(c);
+    holds.expect(c);
+    jobs.expect(c);
+  }
+  void fetch() {
+    answers.fetch();
+    accounts.fetch();
+    holds.fetch();
+    jobs.fetch();
+  }
+  bool check(const change& c, time_ms now_ms, change_result& r) {
+    accounts.start();
+    return transfers.check(c, now_ms, r) && holds.check(c, r) && jobs.check(c, r) && people.check(c, r);
+  }
+  void write(const change& c, time_ms now_ms, change_result& r) {
+    accounts.write(now_ms);
+    transfers.write(c);
+    holds.write(c, now_ms);
+    jobs.write(c);
+    events.write(c.events, r);
+    people.write(c, r);
+    if (c.once) answers.write(*c.once, now_ms);
+  }
+  void flush() {
+    accounts.flush();
+    holds.flush();
+    transfers.flush();
+    jobs.flush();
+    events.flush();
+    answers.flush();
+  }
+
+  std::unique_ptr<connection> db;
+  answer_book answers;
+  account_book accounts;
+  transfer_book transfers;
+  hold_book holds;
+  job_book jobs;
+  event_book events;
+  people_book people;
+};
+
+class writer : public store_writer {
+public:
+  explicit writer(connect_fn connect) : connect_{std::move(connect)} { open(); }
+
+  void begin(const std::vector<const change*>& coming) override {
+    if (!session_) open();
+    session_->db->begin();
+    for (const auto* c : coming) session_->expect(*c);
+    session_->fetch();
+  }
+  change_result apply(const change&, time_ms now_ms) override;
+  void commit() override {
+    auto& s = here();
+    s.flush();
+    s.db->commit();
+  }
+  /// Forgets everything, the connection included: after a failure that is the one state that is surely right.
+  void rollback() override {
+    session_.reset();
+    open();
+  }
+
+private:
+  void open() { session_ = std::make_unique<session>(connect_()); }
+  /// A group that lost its transaction, for an engine ends it by itself on some errors, must not go on bit by bit.
+  session& here() {
+    if (session_ && session_->db->in_transaction()) return *session_;
+    throw store_unavailable{"the group commit was lost"};
+  }
+
+  connect_fn connect_;
+  std::unique_ptr<session> session_;
+};
+
+change_result writer::apply(const change& c, time_ms now_ms) {
+  auto& s = here();
+  change_result r;
+  if (c.once && s.answers.answers(*c.once, r)) return r;
+  if (!s.check(c, now_ms, r)) return r;
+  try {
+    s.write(c, now_ms, r);
+  } catch (const std::exception&) {
+    session_.reset();  // a change half written must never be committed
+    throw;
+  }
+  return r;
+}
+
+}  // namespace
+
+std::unique_ptr<store_writer> open_writer(connect_fn connect) { return std::make_unique<writer>(std::move(connect)); }
+
+}  // namespace troupe::sql
