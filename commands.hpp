@@ -17,4 +17,7 @@ int run_node(const config&);
 /// `verb` is "verify" or "export"; `args` is what stood beside the flags.
 int ledger_command(const std::string& verb, const config&, const std::vector<std::string>& args);
 
+/// `args` is empty, or "--from" ADDRESS "--to" ADDRESS.
+int migrate_command(const config&, const std::vector<std::string>& args);
+
 }  // namespace troupe

@@ -84,6 +84,22 @@ void add_verb(CLI::App& command, const std::string& name, const std::string& hel
   }
 }
 
+void add_migrate(CLI::App& app, command_line& into) {
+  add_command(app, "migrate", "bring the database up to this version, or copy an installation", into);
+  auto* command = app.get_subcommand("migrate");
+  auto address = [&into, command](const std::string& name, const std::string& help) {
+    CLI::callback_t keep = [&into, name](const CLI::results_t& texts) {
+      into.args.insert(into.args.end(), {name, texts.at(0)});
+      return true;
+    };
+    return command->add_option(name, keep, help)->type_name("ADDRESS");
+  };
+  auto* from = address("--from", "copy this installation: sqlite:FOLDER or postgresql://...");
+  auto* to = address("--to", "into this empty one");
+  from->needs(to);
+  to->needs(from);
+}
+
 void describe(CLI::App& app, command_line& into) {
   app.set_version_flag("--version", "troupe " TROUPE_VERSION);
   app.require_subcommand(0, 1);
@@ -95,6 +111,7 @@ void describe(CLI::App& app, command_line& into) {
   auto* ledger = app.add_subcommand("ledger", "look at the books")->require_subcommand(0, 1);
   add_verb(*ledger, "verify", "derive every balance again and check every invariant", into);
   add_verb(*ledger, "export", "print the journal", into);
+  add_migrate(app, into);
   for (auto& word : client_words) app.add_subcommand(word.name, word.help);
 }
 
@@ -139,6 +156,7 @@ int perform(const command_line& line) {
   }
   if (line.command == "node") refuse_lonely_node(c);
   open_log(c);
+  if (line.command == "migrate") return troupe::migrate_command(c, line.args);
   if (line.command == "ledger") return troupe::ledger_command(line.verb, c, line.args);
   return line.command == "node" ? troupe::run_node(c) : troupe::serve(c);
 }

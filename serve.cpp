@@ -168,7 +168,7 @@ server_options options_of(const config& settings) {
 /// Actors point into house and edge, so these are declared before the system, whose end waits for the last actor.
 int run_gateway(config& settings, stop_signal& stop) {
   std::filesystem::create_directories(settings.data_dir);
-  auto db = open_store(settings.data_dir, settings.database);
+  auto db = open_store(settings.data_dir, settings.database, false, settings.database_timeout_ms);
   std::optional<house> h;
   std::optional<edge> e;
   auto caf_config = system_config(settings);

@@ -36,6 +36,7 @@ struct config {
   endpoint listen{"127.0.0.1", 8080};
   std::string data_dir = "./data";
   std::string database;                     // empty: SQLite in data_dir
+  int64_t database_timeout_ms = 5'000;      // PostgreSQL: of one statement
   endpoint cluster_listen{"127.0.0.1", 0};  // port 0: a free one, remembered in data_dir
   std::string cluster_cert, cluster_key, cluster_ca;
   bool dev = false;

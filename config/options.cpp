@@ -28,9 +28,12 @@ std::vector<binding> make_bindings() {
   constexpr int64_t year_minutes = 366 * 24 * 60;
   return {
       {plain("listen", "serve", "HOST:PORT of the REST and WebSocket door", {"HOST", "PORT"}), &c::listen},
-      {plain("data-dir", "serve node ledger", "folder of all that is kept"), &c::data_dir},
-      {secret("database", "serve ledger", "postgresql:// address; empty: SQLite in the data folder", {"DATABASE_URL"}),
+      {plain("data-dir", "serve node ledger migrate", "folder of all that is kept"), &c::data_dir},
+      {secret("database", "serve ledger migrate", "postgresql:// address; empty: SQLite in the data folder",
+              {"DATABASE_URL"}),
        &c::database},
+      {plain("database-timeout-ms", "serve", "of one PostgreSQL statement, and of waiting for a lock"),
+       bounded{&c::database_timeout_ms, 100, 600'000}},
       {plain("cluster-listen", "serve", "HOST:PORT that nodes join; port 0: a free one"), &c::cluster_listen},
       {plain("cluster-cert", "serve node", "PEM certificate for the cluster's TLS"), &c::cluster_cert},
       {plain("cluster-key", "serve node", "PEM key for the cluster's TLS"), &c::cluster_key},
@@ -77,9 +80,10 @@ std::vector<binding> make_bindings() {
        &c::price_per_hour},
       {shaped("label", list, "serve node", "k=v that jobs can ask for; may be repeated"), &c::label},
       {shaped("model", list, "serve node", "NAME=URL of an OpenAI-compatible server; may be repeated"), &c::model},
-      {plain("config", "serve node ledger", "TOML file with any of these"), &c::config_file},
-      {plain("log-level", "serve node ledger", "debug, info, warn, error or off", {"LOG_LEVEL"}), &c::log_level},
-      {plain("log-format", "serve node ledger", "auto, json or human", {"LOG_FORMAT"}), &c::log_format},
+      {plain("config", "serve node ledger migrate", "TOML file with any of these"), &c::config_file},
+      {plain("log-level", "serve node ledger migrate", "debug, info, warn, error or off", {"LOG_LEVEL"}),
+       &c::log_level},
+      {plain("log-format", "serve node ledger migrate", "auto, json or human", {"LOG_FORMAT"}), &c::log_format},
   };
 }
 
