@@ -208,7 +208,7 @@ void account_book::write_journal(time_ms now_ms) {
     auto hash = hasher_.next(last_hash_, j);
     insert_rows_.add(j.seq, j.id, j.kind, j.code, j.debit, j.credit, j.debit_before, j.credit_before, j.value,
                      j.currency, j.hold_id, j.job_id, j.note, j.at_ms, blob{hash});
-    if (p.kind == journal_kind::post) fresh_posts_.insert(p.id);
+    if (p.kind == journal_kind::post || p.kind == journal_kind::capture) fresh_posts_.insert(p.id);
     last_seq_ = j.seq;
     last_hash_ = std::move(hash);
   }

@@ -1,6 +1,9 @@
 // The PostgreSQL engine: one writing connection, which holds a lock of the whole database, and one for each reader.
 #include "persistence/postgres_store.hpp"
 
+#include <chrono>
+#include <thread>
+
 #include "persistence/journal_export.hpp"
 #include "persistence/migrations.hpp"
 #include "persistence/postgres.hpp"
@@ -19,6 +22,20 @@ using sql::statement;
 constexpr int64_t writer_lock = 0x74726f757065'01;
 constexpr int64_t schema_lock = 0x74726f757065'02;
 
+/// A server that was killed and started again at once meets the lock of its former life, which the database lets go of
+/// when it notices: so there is some patience.
+void take_lock(postgres_connection& db) {
+  constexpr auto tries = 30;
+  statement try_it{db, "SELECT pg_try_advisory_lock(?)"};
+  for (auto i = 0; i < tries; ++i) {
+    auto ours = false;
+    try_it.first([&](sql::row& r) { r(ours); }, writer_lock);
+    if (ours) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds{100});
+  }
+  throw store_unavailable{"the database is in use by another server"};
+}
+
 class postgres_store : public store {
 public:
   postgres_store(std::string uri, int64_t timeout_ms) : uri_{std::move(uri)}, timeout_ms_{timeout_ms} {}
@@ -33,9 +50,7 @@ public:
   std::unique_ptr<store_writer> open_writer() override {
     return sql::open_writer([uri = uri_, timeout = timeout_ms_] {
       auto db = std::make_unique<postgres_connection>(sql::postgres_options{uri, false, timeout});
-      auto ours = false;
-      statement{*db, "SELECT pg_try_advisory_lock(?)"}.first([&](sql::row& r) { r(ours); }, writer_lock);
-      if (!ours) throw store_unavailable{"the database is in use by another server"};
+      take_lock(*db);
       return db;
     });
   }
