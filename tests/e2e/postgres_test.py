@@ -53,6 +53,7 @@ class the_main_job_on_postgres(on_postgres, House):
         self.server.kill()
         self.start()
         user.hang_up()
+        self.admin.hang_up()
         self.assertEqual(user.job(job)["result"]["stdout"], "hello from a database\n")
         again = user.submit(noop())
         until(lambda: user.job(again)["status"] in ENDS, "the job after the restart has ended")
