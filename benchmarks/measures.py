@@ -1,5 +1,6 @@
 # The measurements, each on a running world; every one answers with plain numbers.
 import json
+import re
 import select
 import socket
 import subprocess
@@ -8,7 +9,7 @@ import time
 from pathlib import Path
 
 from websocket import WebSocket
-from world import PATIENCE_S, wait_until, wrk
+from world import PATIENCE_S, ROOT, wait_until, wrk
 
 NOOP = {"type": "noop", "name": "bench", "params": {}}
 CONNECTIONS = 64
@@ -187,3 +188,29 @@ def expect(child, word):
         child.kill()
         raise RuntimeError(f"the crowd of sockets did not say {word}: {line}{child.stderr.read()}")
     return line
+
+
+class Settlements:
+    """settle_bench: a hold, then its capture with the release of the rest, through the ledger actor."""
+
+    def __init__(self, o, folder, postgres):
+        self.program = ROOT / "build" / "benchmarks" / "settle_bench"
+        subprocess.run(["ninja", "-C", str(ROOT / "build"), "settle_bench"], check=True, stdout=subprocess.DEVNULL)
+        self.o, self.folder, self.postgres = o, folder, postgres
+
+    def rate(self, wallets, on_postgres=False, plain=False):
+        place = ["--database", self.postgres.new_database()[1]] if on_postgres else []
+        done = subprocess.run([self.program, "--data-dir", self.folder / "settle", "--wallets", str(wallets), "--seconds",
+                               str(self.o.seconds), *(["--plain", "yes"] if plain else []), *place],
+                              text=True, capture_output=True, timeout=300)
+        if done.returncode != 0 or "exact" not in done.stdout:
+            raise RuntimeError("settle_bench: " + done.stdout + done.stderr[-300:])
+        return float(done.stdout.split()[0])
+
+
+def pgbench(postgres, seconds):
+    """Transactions per second of pgbench -N, 8 clients, on the same cluster."""
+    name, _ = postgres.new_database()
+    postgres.run("pgbench", "-i", "-q", "-s", "10", name)
+    out = postgres.run("pgbench", "-N", "-c", "8", "-j", "2", "-T", str(seconds), name)
+    return float(re.search(r"tps = ([0-9.]+)", out).group(1))

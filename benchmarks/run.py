@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import measures
-from world import HERE, ROOT, Gateway, Nginx, fresh_folder, start_node, syncs_per_second
+from world import HERE, ROOT, Gateway, Nginx, Postgres, fresh_folder, start_node, syncs_per_second
 
 MORE, LESS = 1, -1
 FIGURES = {}
@@ -42,6 +42,12 @@ figure("life", "whole life, REST to a node process", "jobs/s", goals=(3000, 8000
 figure("start_p50", "commit -> start, idle node, p50", "ms", LESS, goals=(2,))
 figure("start_p99", "commit -> start, idle node, p99", "ms", LESS, goals=(10,))
 figure("fanout", "WebSocket fan-out, {sockets} sockets", "msg/s", goals=(50000,))
+figure("settle_sqlite", "settlements, SQLite, 1,000 wallets", "/s", goals=(10000,))
+figure("settle_sqlite_hot", "settlements, SQLite, one hot wallet", "/s", goals=(5000,))
+figure("settle_sqlite_plain", "  one transaction each (reference)", "/s")
+figure("settle_pg", "settlements, PostgreSQL, 1,000 wallets", "/s", goals=(5000,))
+figure("settle_pg_hot", "settlements, PostgreSQL, hot wallet", "/s", goals=(2000,))
+figure("pgbench", "  pgbench -N, 8 clients (reference)", "tps")
 figure("memory", "memory of the idle server", "MiB", LESS, goals=(24,))
 figure("memory_stream", "memory of an open stream", "KiB", LESS, goals=(16,))
 
@@ -129,7 +135,19 @@ def fanout(o, folder, books):
         note("memory_stream", each)
 
 
-STEPS = {"idle": idle, "queue": queue, "life": life, "fanout": fanout}
+def settlements(o, folder, books):
+    """The books alone, beside what the engines do by themselves: pgbench, and SQLite with a commit for each transfer."""
+    with Postgres(folder) as pg:
+        settle = measures.Settlements(o, folder, pg)
+        note("settle_sqlite", settle.rate(1000))
+        note("settle_sqlite_hot", settle.rate(1))
+        note("settle_sqlite_plain", settle.rate(1000, plain=True))
+        note("settle_pg", settle.rate(1000, on_postgres=True))
+        note("settle_pg_hot", settle.rate(1, on_postgres=True))
+        note("pgbench", measures.pgbench(pg, o.seconds))
+
+
+STEPS = {"settle": settlements, "idle": idle, "queue": queue, "life": life, "fanout": fanout}
 
 
 def round_of(o, folder, number):

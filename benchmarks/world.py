@@ -221,3 +221,39 @@ def fresh_folder():
     results = HERE / "results"
     results.mkdir(exist_ok=True)
     return Path(tempfile.mkdtemp(prefix="run-", dir=results))
+
+
+class Postgres:
+    """A throw-away cluster with durable commits; its socket is in its folder, whose name is short for that reason."""
+
+    def __init__(self, folder):
+        self.folder = Path(tempfile.gettempdir()) / f"troupe-bench-{os.getpid()}"
+        self.script = ROOT / "tests" / "support" / "postgres.sh"
+        self.made = 0
+
+    def __enter__(self):
+        self._do("start")
+        return self
+
+    def __exit__(self, *_):
+        self._do("stop")
+
+    def _do(self, verb):
+        subprocess.run([self.script, verb, self.folder], check=True, stdin=subprocess.DEVNULL, timeout=120)
+
+    def new_database(self):
+        """Its name, and its address."""
+        self.made += 1
+        name = f"bench_{self.made}"
+        self.sql(f"CREATE DATABASE {name}")
+        return name, f"postgresql://postgres@/{name}?host={self.folder}"
+
+    def sql(self, text):
+        self.run("psql", "-q", "-d", "postgres", "-c", text)
+
+    def run(self, program, *arguments):
+        done = subprocess.run([program, "-h", self.folder, "-U", "postgres", *arguments], text=True, timeout=300,
+                              capture_output=True, stdin=subprocess.DEVNULL)
+        if done.returncode != 0:
+            raise RuntimeError(f"{program}: {done.stderr[-300:]}")
+        return done.stdout

@@ -17,7 +17,6 @@ const std::vector<command>& commands() {
       {"move money", 6, move_money},
       {"two transfers in one", 3, linked_transfers},
       {"say it again", 8, repeat_request},
-#ifdef SIMULATE_NEW_BOOKS
       // holds that live longer than one answer
       {"open a tab", 4, open_tab},
       {"extend a tab", 6, extend_tab},
@@ -25,7 +24,6 @@ const std::vector<command>& commands() {
       {"close a tab", 3, end_tab},
       {"mature", 4, mature},
       {"correct", 4, correct},
-#endif
       // jobs
       {"submit", 15, submit},
       {"claim", 40, claim},

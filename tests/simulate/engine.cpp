@@ -9,9 +9,7 @@
 #include <stdexcept>
 #include <thread>
 
-#ifdef SIMULATE_NEW_BOOKS
 #include <pqxx/pqxx>
-#endif
 
 namespace simulate {
 
@@ -42,12 +40,8 @@ std::string uri_of(const std::string& database) {
 
 void command(const std::string& sql) {
   auto uri = uri_of("postgres");
-#ifdef SIMULATE_NEW_BOOKS
   pqxx::connection c{uri};
   pqxx::nontransaction{c}.exec(sql);
-#else
-  throw std::runtime_error{"this build has no PostgreSQL: " + uri + ", " + sql};
-#endif
 }
 
 }  // namespace
@@ -70,13 +64,7 @@ void engine::open() {
   reader_ = store_->open_reader();
 }
 
-void engine::begin([[maybe_unused]] const std::vector<const troupe::change*>& coming) {
-#ifdef SIMULATE_NEW_BOOKS
-  writer_->begin(coming);
-#else
-  writer_->begin();
-#endif
-}
+void engine::begin(const std::vector<const troupe::change*>& coming) { writer_->begin(coming); }
 
 void engine::rollback() {
   when_free([&] { writer_->rollback(); });

@@ -91,9 +91,7 @@ void submit(world& w) {
   j.timeout_ms = 60'000;
   price(w, j);
   auto c = change_of_submit(j);
-#ifdef SIMULATE_NEW_BOOKS
   if (w.random.one_in(3)) c.opens->guards = any_guards(w);
-#endif
   if (w.random.one_in(3))
     c.once = troupe::idempotency_row{j.user_id + " POST /jobs", w.new_id("key_"), "h1", 202, "queued " + j.id};
   w.say("submit " + j.id + " of " + j.user_id + ", hold " + std::to_string(j.hold) + (c.once ? ", with a key" : ""));

@@ -34,7 +34,6 @@ constexpr std::array must_meet{
     "a job that no node would start",
     "a hold used up",
     "a message that changed nothing",
-#ifdef SIMULATE_NEW_BOOKS
     "a tab: ok",
     "a tab: conflict",
     "a tab: stale",
@@ -45,7 +44,6 @@ constexpr std::array must_meet{
     "a correction: ok",
     "a correction: conflict",
     "a correction: insufficient_funds",
-#endif
     "a group rolled back",
     "a death before a commit",
     "a death after a commit",

@@ -8,14 +8,12 @@ namespace {
 constexpr std::string_view machine = "model/job.cpp";
 constexpr std::string_view price = "model/job_price.cpp";
 constexpr std::string_view job_change = "actors/job_change.cpp";
-#ifdef SIMULATE_NEW_BOOKS
 constexpr std::string_view accounts = "persistence/account_book.cpp";
 constexpr std::string_view transfers = "persistence/transfer_book.cpp";
 constexpr std::string_view holds = "persistence/hold_book.cpp";
 constexpr std::string_view jobs = "persistence/job_book.cpp";
 constexpr std::string_view writer = "persistence/writer.cpp";
 constexpr std::string_view people = "persistence/people_book.cpp";
-#endif
 
 }  // namespace
 
@@ -70,7 +68,6 @@ const std::vector<mutant>& mutants() {
       // Money
       {"the wrong one is paid", job_change, "before.provider_user", "before.user_id"},
       {"an end leaves the hold open", job_change, "(s.settle)", "decltype(s.settle){}"},
-#ifdef SIMULATE_NEW_BOOKS
       // Fencing, in the books
       {"the store does not compare the version", jobs, "now->version == next.version - 1",
        "now->version >= next.version - 1"},
@@ -129,7 +126,6 @@ const std::vector<mutant>& mutants() {
       {"first answers are forgotten after the group", writer,
        "insert_.add(x.scope, x.key, x.request_hash, x.status, x.body, now_ms);", ";"},
       {"an address is taken twice", people, "!taken || refuse(r, errc::conflict, \"already registered\")", "true"},
-#endif
   };
   return all;
 }
