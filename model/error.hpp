@@ -34,6 +34,7 @@ struct failure {
   std::string detail;    // for a person: which thing, which value
   std::string required;  // insufficient_funds only: decimal text
   std::string balance;   // insufficient_funds only: decimal text
+  std::string word;      // "WALLET_NOT_FOUND": says it closer than the code; empty: the code's own
 };
 
 template <class T>
@@ -41,7 +42,7 @@ using outcome = std::variant<T, failure>;
 
 template <class I>
 auto inspect(I& f, failure& x) {
-  return f(x.code, x.detail, x.required, x.balance);
+  return f(x.code, x.detail, x.required, x.balance, x.word);
 }
 
 }  // namespace troupe
