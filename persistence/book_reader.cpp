@@ -2,6 +2,7 @@
 #include "persistence/book_reader.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include "persistence/columns.hpp"
 
@@ -39,6 +40,9 @@ public:
   std::vector<rental> due_rentals(time_ms now_ms, int32_t limit) override {
     return all<rental>(due_rentals_, now_ms, limit);
   }
+  std::vector<rental> active_rentals(const std::string& node_id) override {
+    return all<rental>(active_rentals_, node_id);
+  }
   std::vector<due_bucket> due_earnings(time_ms now_ms, int32_t limit) override {
     std::vector<due_bucket> list;
     auto take = [&](row& r) {
@@ -53,6 +57,8 @@ public:
     return f.user_id.empty() ? all<usage_add>(all_usage_, f.from_day, to, f.key_id, f.key_id, f.model, f.model)
                              : all<usage_add>(usage_, f.user_id, f.from_day, to, f.key_id, f.key_id, f.model, f.model);
   }
+  std::vector<usage_add> usage_sums(const usage_filter&, usage_by, int32_t limit) override;
+  std::vector<credit_total> credit_totals(const std::string& user_id) override;
   std::vector<spend_limit> spend_limits(const std::string& scope) override { return all<spend_limit>(limits_, scope); }
   amount committed(const std::string& scope, const std::string& period, asset currency) override {
     amount value = 0;
@@ -91,6 +97,8 @@ private:
       db_, "SELECT " + rental_columns + " FROM rentals WHERE provider_user=? AND id<? ORDER BY id DESC LIMIT ?"};
   statement due_rentals_{
       db_, "SELECT " + rental_columns + " FROM rentals WHERE state=0 AND due_ms<=? ORDER BY due_ms LIMIT ?"};
+  statement active_rentals_{db_, "SELECT " + rental_columns + " FROM rentals WHERE node_id=? AND state=0 ORDER BY id"};
+  statement purchased_{db_, "SELECT asset,total FROM purchases WHERE owner=? ORDER BY asset"};
   statement due_earnings_{db_, "SELECT owner,asset,due_s,amount FROM maturing WHERE due_s<=? ORDER BY due_s LIMIT ?"};
   statement usage_{db_, "SELECT " + usage_columns +
                             " FROM usage_days WHERE user_id=? AND day>=? AND day<=? AND (?='' OR key_id=?)"
@@ -101,6 +109,43 @@ private:
   statement limits_{db_, "SELECT scope,period,asset,ceiling FROM spend_limits WHERE scope=? ORDER BY period,asset"};
   statement committed_{db_, "SELECT committed FROM spending WHERE scope=? AND period=? AND asset=?"};
 };
+
+/// Asked seldom and in many shapes, so it is prepared when it is asked.
+std::vector<usage_add> books::usage_sums(const usage_filter& f, usage_by by, int32_t limit) {
+  auto column = [&](usage_by x, std::string name) { return by == x ? name : "'' AS " + name; };
+  auto sum = [](std::string name) { return "CAST(coalesce(sum(" + name + "),0) AS BIGINT) AS " + name; };
+  const char* names[]{"asset", "asset,day", "asset,key_id", "asset,model", "asset,user_id"};
+  auto group = std::string{names[static_cast<size_t>(by)]};
+  auto order =
+      by == usage_by::day ? "day,asset" : "asset,sum(usage_days.cost) DESC,sum(usage_days.requests) DESC," + group;
+  statement sums{db_, "SELECT " + column(usage_by::user, "user_id") + "," + column(usage_by::day, "day") + "," +
+                          column(usage_by::key, "key_id") + "," + column(usage_by::model, "model") +
+                          ",'' AS kind,asset," + sum("requests") + "," + sum("failed") + "," + sum("tokens_in") + "," +
+                          sum("tokens_out") + "," + sum("ran_ms") + "," + sum("cost") + " FROM usage_days WHERE " +
+                          (f.user_id.empty() ? "?=''" : "user_id=?") +
+                          " AND day>=? AND day<=? AND (?='' OR key_id=?) AND (?='' OR model=?) GROUP BY " + group +
+                          " ORDER BY " + order + " LIMIT ?"};
+  auto to = f.to_day.empty() ? after_all : std::string_view{f.to_day};
+  return all<usage_add>(sums, f.user_id, f.from_day, to, f.key_id, f.key_id, f.model, f.model, std::max(0, limit));
+}
+
+std::vector<credit_total> books::credit_totals(const std::string& user_id) {
+  std::map<asset, credit_total> totals;
+  purchased_.each(
+      [&](row& r) {
+        credit_total x;
+        r(x.currency, x.purchased);
+        totals[x.currency] = x;
+      },
+      user_id);
+  for (const auto& x : usage_sums({user_id, {}, {}, {}, {}}, usage_by::all, INT16_MAX)) {
+    totals[x.currency].currency = x.currency;
+    totals[x.currency].consumed = x.cost;
+  }
+  std::vector<credit_total> list;
+  for (const auto& [currency, x] : totals) list.push_back(x);
+  return list;
+}
 
 }  // namespace
 

@@ -67,5 +67,6 @@ void audit_accounts(audit&);  // REQUIRES: after audit_journal
 void audit_holds(audit&);     // REQUIRES: after audit_journal
 void audit_jobs(audit&);      // REQUIRES: after audit_journal
 void audit_spending(audit&);
+void audit_usage(audit&);  // REQUIRES: after audit_journal. Days, purchases and sessions
 
 }  // namespace troupe::sql

@@ -12,6 +12,7 @@ struct migration {
   const char* sql;
 };
 const std::vector<migration>& migrations();
+const char* usage_step();
 
 /// The number of the newest step that was taken; 0: an empty database.
 int schema_version(connection&);

@@ -90,6 +90,12 @@ struct usage_filter {
   std::string from_day, to_day;  // inclusive; empty: open
   std::string key_id, model;     // empty: any
 };
+/// What lines are added up over; `all`: one line for each asset.
+enum class usage_by : uint8_t { all, day, key, model, user };
+struct credit_total {
+  asset currency = asset::credit;
+  amount purchased = 0, consumed = 0;  // deposits and grants; usage of what has ended
+};
 struct due_bucket {
   mature_move what;
   amount value = 0;
@@ -109,9 +115,13 @@ public:
   virtual std::vector<rental> list_rentals(const std::string& user_id, bool as_provider, const std::string& before_id,
                                            int32_t limit) = 0;
   virtual std::vector<rental> due_rentals(time_ms now_ms, int32_t limit) = 0;  // active ones
+  virtual std::vector<rental> active_rentals(const std::string& node_id) = 0;
   virtual std::vector<due_bucket> due_earnings(time_ms now_ms, int32_t limit) = 0;
   /// One line per key, model, kind, day and asset.
   virtual std::vector<usage_add> usage(const usage_filter&) = 0;
+  /// Sums per asset and what `by` says, days in order, everything else by cost, the most first.
+  virtual std::vector<usage_add> usage_sums(const usage_filter&, usage_by, int32_t limit) = 0;
+  virtual std::vector<credit_total> credit_totals(const std::string& user_id) = 0;
   virtual std::vector<spend_limit> spend_limits(const std::string& scope) = 0;
   virtual amount committed(const std::string& scope, const std::string& period, asset) = 0;
 };

@@ -164,6 +164,7 @@ verdict verify(connection& db) {
   audit_holds(a);
   audit_jobs(a);
   audit_spending(a);
+  audit_usage(a);
   return std::move(a.found);
 }
 

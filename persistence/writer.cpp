@@ -11,6 +11,8 @@
 #include "persistence/job_book.hpp"
 #include "persistence/people_book.hpp"
 #include "persistence/refusal.hpp"
+#include "persistence/rental_book.hpp"
+#include "persistence/usage_book.hpp"
 
 namespace troupe::sql {
 
@@ -85,7 +87,9 @@ struct session {
         holds{*db, accounts, transfers},
         jobs{*db},
         events{*db},
-        people{*db} {}
+        people{*db},
+        rentals{*db},
+        usage{*db} {}
 
   void expect(const change& c) {
     answers.expect(c);
@@ -101,15 +105,19 @@ struct session {
   }
   bool check(const change& c, time_ms now_ms, change_result& r) {
     accounts.start();
+    if (!rentals.check(c, r)) return false;  // first: who is stale must not hear of the money instead
     return transfers.check(c, now_ms, r) && holds.check(c, r) && jobs.check(c, r) && people.check(c, r);
   }
   void write(const change& c, time_ms now_ms, change_result& r) {
+    usage.look_at(c);
     accounts.write(now_ms);
     transfers.write(c);
     holds.write(c, now_ms);
     jobs.write(c);
     events.write(c.events, r);
     people.write(c, r);
+    rentals.write(c);
+    usage.write(c);
     if (c.once) answers.write(*c.once, now_ms);
   }
   void flush() {
@@ -118,6 +126,7 @@ struct session {
     transfers.flush();
     jobs.flush();
     events.flush();
+    usage.flush();
     answers.flush();
   }
 
@@ -129,6 +138,8 @@ struct session {
   job_book jobs;
   event_book events;
   people_book people;
+  rental_book rentals;
+  usage_book usage;
 };
 
 class writer : public store_writer {

@@ -6,3 +6,4 @@
 #include "tests/persistence/conformance_jobs.hpp"
 #include "tests/persistence/conformance_money.hpp"
 #include "tests/persistence/conformance_people.hpp"
+#include "tests/persistence/conformance_rental.hpp"

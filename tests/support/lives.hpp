@@ -4,7 +4,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "model/change.hpp"
+#include "model/usage.hpp"
 
 namespace troupe::lives {
 
@@ -47,15 +47,18 @@ public:
     j_.created_ms = begin_ms + n;
   }
 
-  change submit() const {
-    change c;
+  job_spec spec() const {
     job_spec spec;
     spec.kind = job_kind::process;
     spec.name = "render frame " + std::to_string(n_);
     spec.params = R"({"command":["/bin/echo","hello"],"timeout_seconds":3600})";
     spec.needs.rate_max = 250'000'000;
     spec.timeout_ms = j_.timeout_ms;
-    c.submits = job_insert{j_, spec};
+    return spec;
+  }
+  change submit() const {
+    change c;
+    c.submits = job_insert{j_, spec()};
     c.opens = hold_open{j_.hold_id, j_.id, wallet_of(j_.user_id), j_.hold};
     c.events.push_back(event_of(j_, "queued", j_.created_ms));
     if (with_key_) {
@@ -90,6 +93,8 @@ public:
     if (s.settle)
       c.closes = hold_close{j_.hold_id, j_.id, {s.next.provider_user, account_kind::earned, j_.currency}, *s.settle};
     if (s.has_result) c.result = result_row{j_.id, s.next.lease_epoch, std::get<job_input::finish>(in).report};
+    auto* report = s.has_result ? &std::get<job_input::finish>(in).report : nullptr;
+    if (is_terminal(s.next.state)) c.usage = usage_of(s.next, spec(), report);
     if (!s.event.empty()) c.events.push_back(event_of(s.next, s.event, now));
     j_ = s.next;
     return c;
