@@ -2,6 +2,7 @@
 // restart, or another gateway doing the same, costs nothing.
 #include "actors/actors.hpp"
 #include "config/log.hpp"
+#include "model/rental.hpp"
 
 namespace troupe {
 
@@ -15,6 +16,7 @@ constexpr int32_t due_page = 256;
 /// What was read as due at one moment.
 struct due_page_of_all {
   std::vector<due_bucket> earnings;
+  std::vector<rental> rentals;
 };
 
 struct billing_state {
@@ -45,13 +47,54 @@ void commit(billing_pointer self, std::vector<change> due) {
           [self](const caf::error&) { look_later(self); });
 }
 
+/// Sessions whose next window was refused: they are warned, or over.
+void refuse_rentals(billing_pointer self, const std::vector<rental>& asked, const commit_results& answer) {
+  auto& h = *self->state.h;
+  commit_changes next;
+  for (size_t i = 0; i < asked.size(); ++i) {
+    auto why = answer.results.at(i).why;
+    if (why == errc::insufficient_funds || why == errc::limit_exceeded)
+      next.changes.push_back(refused_rental(asked[i], h.now_ms()));
+    else if (why != errc::ok && why != errc::stale)
+      log::error("a session could not go on", {{"session_id", asked[i].id}, {"why", answer.results[i].detail}});
+  }
+  if (next.changes.empty()) return;
+  self->request(h.actors.ledger.get(), ledger_limit, std::move(next))
+      .then([](const commit_results&) {}, [](const caf::error&) {});
+}
+
+/// Whoever was quicker, a user's end for one, makes our change stale: the session is looked at again if it is still
+/// due.
+void sweep_rentals(billing_pointer self, const std::vector<rental>& due) {
+  auto& h = *self->state.h;
+  std::vector<rental> asked;
+  commit_changes ask;
+  for (auto& r : due) {
+    auto c = due_change(r, h.now_ms());
+    if (!c) continue;
+    asked.push_back(r);
+    ask.changes.push_back(std::move(*c));
+  }
+  if (asked.empty()) return;
+  self->request(h.actors.ledger.get(), ledger_limit, std::move(ask))
+      .then([self, asked = std::move(asked)](const commit_results& answer) { refuse_rentals(self, asked, answer); },
+            [](const caf::error&) {});
+}
+
 void look(billing_pointer self) {
   auto& h = *self->state.h;
   auto due = std::make_shared<due_page_of_all>();
-  read_store ask{[due, now = h.now_ms()](store_reader& db) { due->earnings = db.books().due_earnings(now, due_page); }};
+  read_store ask{[due, now = h.now_ms()](store_reader& db) {
+    due->earnings = db.books().due_earnings(now, due_page);
+    due->rentals = db.books().due_rentals(now, due_page);
+  }};
   self->request(h.actors.reader(), store_limit, std::move(ask))
-      .then([self, due](const read_done&) { commit(self, changes_of(*due)); },
-            [self](const caf::error&) { look_later(self); });
+      .then(
+          [self, due](const read_done&) {
+            sweep_rentals(self, due->rentals);
+            commit(self, changes_of(*due));
+          },
+          [self](const caf::error&) { look_later(self); });
 }
 
 billing_actor::behavior_type billing(billing_pointer self, house* h) {

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "model/usage.hpp"
+
 namespace troupe {
 
 namespace {
@@ -45,7 +47,7 @@ run_report believed(run_report r) {
 
 }  // namespace
 
-change change_of(const job& before, const step& s, const run_report& report, time_ms now_ms) {
+change change_of(const job& before, const job_spec& spec, const step& s, const run_report& report, time_ms now_ms) {
   change c;
   c.moves = job_update{s.next};
   if (s.attempt) c.attempt = attempt_of(before, s, now_ms);
@@ -53,6 +55,7 @@ change change_of(const job& before, const step& s, const run_report& report, tim
     c.closes =
         hold_close{before.hold_id, before.id, {before.provider_user, account_kind::earned, before.currency}, *s.settle};
   if (s.has_result) c.result = result_row{before.id, before.lease_epoch, believed(report)};
+  if (is_terminal(s.next.state)) c.usage = usage_of(s.next, spec, s.has_result ? &report : nullptr);
   if (!s.event.empty()) c.events.push_back(event_of(s.next, s, now_ms));
   return c;
 }

@@ -6,8 +6,8 @@
 
 namespace troupe {
 
-/// The transaction of a step: row, money, attempt, result and event together.
-change change_of(const job& before, const step&, const run_report&, time_ms now_ms);
+/// The transaction of a step: row, money, attempt, result, usage and event together.
+change change_of(const job& before, const job_spec&, const step&, const run_report&, time_ms now_ms);
 
 /// What the dispatcher needs to know of it.
 job_brief brief_of(const job&, const demand&);

@@ -39,7 +39,7 @@ void quarantine(jobs_pointer self, const std::string& id) {
             auto s = advance(view.row, job_input::quarantine{"its actor crashed again and again"}, h->now_ms());
             if (s.why != errc::ok) return;
             self->request(h->actors.ledger.get(), ledger_limit,
-                          commit_changes{{change_of(view.row, s, {}, h->now_ms())}})
+                          commit_changes{{change_of(view.row, view.spec, s, {}, h->now_ms())}})
                 .then([=, row = view.row](const commit_results&) { bury(self, row, s); },
                       [](const caf::error& e) {
                         log::error("quarantine failed", {{"why", caf::to_string(e)}});

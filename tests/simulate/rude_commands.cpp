@@ -41,7 +41,7 @@ std::optional<change> change_of_old_row(world& w) {
   if (s.why != errc::ok) return {};
   w.fresh.jobs.insert(row.id);
   w.touch(newest.user);
-  return troupe::change_of(row, s, f.report, w.now);
+  return troupe::change_of(row, {}, s, f.report, w.now);
 }
 
 }  // namespace

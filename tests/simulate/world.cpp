@@ -88,7 +88,7 @@ void world::tell(const std::string& job_id, const troupe::any_job_input& input) 
   }
   expect(due.believed, "the machine believed what the twin did not");
   auto* f = std::get_if<in::finish>(&input);
-  auto answer = apply(troupe::change_of(before, s, f ? f->report : troupe::run_report{}, now));
+  auto answer = apply(troupe::change_of(before, {}, s, f ? f->report : troupe::run_report{}, now));
   agree(answer, {});
   if (due.ends) settle(naive_one, before.provider_user, {due.subtotal, due.fee});
   if (!due.told.empty())
