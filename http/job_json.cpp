@@ -102,7 +102,10 @@ json job_json(const job_view& v) {
 
 std::string event_frame(const event_row& e) {
   json data{{"job_id", e.job_id}};
-  if (e.kind == "queued" || e.kind == "scheduled")
+  auto about_session = e.kind.starts_with("session_");
+  if (about_session) data = {{"session_id", e.job_id}};
+  if (e.kind == "session_funds_low") data["remaining"] = format_amount(e.value);
+  if (e.kind == "queued" || e.kind == "scheduled" || e.kind == "session_started")
     data["hold"] = {{"amount", format_amount(e.value)}, {"currency", to_string(e.currency)}};
   if (e.attempt > 0) data["attempt"] = e.attempt;
   if (!e.node_id.empty()) data["provider_id"] = e.node_id;
@@ -113,8 +116,13 @@ std::string event_frame(const event_row& e) {
     data["currency"] = to_string(e.currency);
     if (!e.error_code.empty()) data["error"] = {{"code", e.error_code}, {"message", e.message}};
   }
-  json frame{{"type", e.kind},    {"event", "job." + e.kind},       {"seq", e.seq},           {"job_id", e.job_id},
-             {"channel", "jobs"}, {"timestamp", iso_time(e.at_ms)}, {"data", std::move(data)}};
+  json frame{{"type", e.kind},
+             {"event", (about_session ? "billing." : "job.") + e.kind},
+             {"seq", e.seq},
+             {"job_id", e.job_id},
+             {"channel", about_session ? "billing" : "jobs"},
+             {"timestamp", iso_time(e.at_ms)},
+             {"data", std::move(data)}};
   if (e.terminal) frame["terminal"] = true;
   return frame.dump(-1, ' ', false, json::error_handler_t::replace);
 }

@@ -33,8 +33,9 @@ bool too_deep(std::string_view text) {
 
 failure invalid(std::string why) { return {errc::invalid, std::move(why), {}, {}}; }
 
-std::string_view code_of(errc x) {
-  switch (x) {
+std::string_view code_of(const failure& f) {
+  if (!f.word.empty()) return f.word;
+  switch (f.code) {
     case errc::ok: return "OK";
     case errc::invalid: return "VALIDATION_ERROR";
     case errc::unauthenticated: return "AUTHENTICATION_REQUIRED";
@@ -233,7 +234,7 @@ http_reply error_reply(const failure& f, const std::string& request_id, error_di
   if (dialect == error_dialect::openai) {
     reply = openai_error(f, status);
   } else {
-    auto body = envelope(status, code_of(f.code), message_of(f), request_id);
+    auto body = envelope(status, code_of(f), message_of(f), request_id);
     if (f.code == errc::insufficient_funds) {
       body["required"] = f.required;
       body["balance"] = f.balance;

@@ -79,6 +79,8 @@ const std::vector<route>& routes() {
     add_auth_routes(rows);
     add_money_routes(rows);
     add_pricing_routes(rows);
+    add_rental_routes(rows);
+    add_usage_routes(rows);
     add_system_routes(rows);
     return rows;
   }();
