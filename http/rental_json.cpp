@@ -28,20 +28,27 @@ int64_t read_duration(fields& f) {
   return 0;
 }
 
+void complain(fields& f, std::string_view name, std::string_view what) {
+  std::string text{name};
+  text += ' ';
+  text += what;
+  f.refuse(std::move(text));
+}
+
 /// A measured number, whole or not, without its fraction.
 int64_t read_measure(fields& f, std::string_view name, int64_t least, int64_t most, bool required) {
   auto* value = f.any(name);
-  auto bounds = std::to_string(least) + " to " + std::to_string(most);
-  if (value == nullptr && !required) return 0;
-  if (value == nullptr) return f.refuse(std::string{name} + " is required"), 0;
+  if (value == nullptr && required) complain(f, name, "is required");
+  if (value == nullptr) return 0;
   auto number = value->is_number() ? value->get<double>() : NAN;
   if (number >= static_cast<double>(least) && number <= static_cast<double>(most)) return static_cast<int64_t>(number);
-  return f.refuse(std::string{name} + " must be a number from " + bounds), 0;
+  complain(f, name, "must be a number from " + std::to_string(least) + " to " + std::to_string(most));
+  return 0;
 }
 
 int64_t read_share(fields& f, std::string_view name, int64_t most) {
   auto value = f.integer(name, 1, most, 0);
-  if (value == 0) f.refuse(std::string{name} + " is required");
+  if (value == 0) complain(f, name, "is required");
   return value;
 }
 
