@@ -94,7 +94,7 @@ outcome<usage_report> read_report(const json& body, time_ms now_ms) {
   u.reading.power_draw_w = read_measure(f, "power_draw_w", 0, share_watts_max, true);
   u.reading.temperature_c = read_measure(f, "temperature_c", -50, 200, false);
   u.reading.at_ms = f.time("timestamp");
-  if (u.reading.at_ms == 0) u.reading.at_ms = now_ms;
+  if (f.any("timestamp") == nullptr) u.reading.at_ms = now_ms;
   if (u.reading.at_ms > now_ms + report_ahead_ms) f.refuse("timestamp lies in the future");
   if (u.reading.at_ms < now_ms - report_behind_ms) f.refuse("timestamp is more than five minutes old");
   if (auto bad = f.problem()) return *bad;
