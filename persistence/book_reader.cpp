@@ -110,23 +110,36 @@ private:
   statement committed_{db_, "SELECT committed FROM spending WHERE scope=? AND period=? AND asset=?"};
 };
 
-/// Asked seldom and in many shapes, so it is prepared when it is asked.
+/// Asked seldom and in many shapes, so it is prepared when it is asked. Money is added up in whole units and in the
+/// rest: sums over years of many users' money may be more than int64 holds, and then tell the most it does.
 std::vector<usage_add> books::usage_sums(const usage_filter& f, usage_by by, int32_t limit) {
-  auto column = [&](usage_by x, std::string name) { return by == x ? name : "'' AS " + name; };
-  auto sum = [](std::string name) { return "CAST(coalesce(sum(" + name + "),0) AS BIGINT) AS " + name; };
+  auto column = [&](usage_by x, const std::string& name) { return by == x ? name : "'' AS " + name; };
+  auto sum = [](const std::string& what) { return "CAST(coalesce(sum(" + what + "),0) AS BIGINT)"; };
   const char* names[]{"asset", "asset,day", "asset,key_id", "asset,model", "asset,user_id"};
   auto group = std::string{names[static_cast<size_t>(by)]};
-  auto order =
-      by == usage_by::day ? "day,asset" : "asset,sum(usage_days.cost) DESC,sum(usage_days.requests) DESC," + group;
+  auto whole = "cost/" + std::to_string(troupe::one);
+  auto order = by == usage_by::day ? "day,asset"
+                                   : "asset,sum(" + whole + ") DESC,sum(cost%" + std::to_string(troupe::one) +
+                                         ") DESC,sum(requests) DESC," + group;
   statement sums{db_, "SELECT " + column(usage_by::user, "user_id") + "," + column(usage_by::day, "day") + "," +
-                          column(usage_by::key, "key_id") + "," + column(usage_by::model, "model") +
-                          ",'' AS kind,asset," + sum("requests") + "," + sum("failed") + "," + sum("tokens_in") + "," +
-                          sum("tokens_out") + "," + sum("ran_ms") + "," + sum("cost") + " FROM usage_days WHERE " +
-                          (f.user_id.empty() ? "?=''" : "user_id=?") +
+                          column(usage_by::key, "key_id") + "," + column(usage_by::model, "model") + ",asset," +
+                          sum("requests") + "," + sum("failed") + "," + sum("tokens_in") + "," + sum("tokens_out") +
+                          "," + sum("ran_ms") + "," + sum(whole) + "," + sum("cost%" + std::to_string(troupe::one)) +
+                          " FROM usage_days WHERE " + (f.user_id.empty() ? "?=''" : "user_id=?") +
                           " AND day>=? AND day<=? AND (?='' OR key_id=?) AND (?='' OR model=?) GROUP BY " + group +
                           " ORDER BY " + order + " LIMIT ?"};
   auto to = f.to_day.empty() ? after_all : std::string_view{f.to_day};
-  return all<usage_add>(sums, f.user_id, f.from_day, to, f.key_id, f.key_id, f.model, f.model, std::max(0, limit));
+  std::vector<usage_add> list;
+  auto take = [&](row& r) {
+    auto& x = list.emplace_back();
+    int64_t units = 0, rest = 0;
+    r(x.user_id, x.day, x.key_id, x.model, x.currency, x.requests, x.failed, x.tokens_in, x.tokens_out, x.ran_ms, units,
+      rest);
+    auto money = mul_div_floor(units, troupe::one, 1);
+    x.cost = (money ? checked_add(*money, rest) : money).value_or(INT64_MAX);
+  };
+  sums.each(take, f.user_id, f.from_day, to, f.key_id, f.key_id, f.model, f.model, std::max(0, limit));
+  return list;
 }
 
 std::vector<credit_total> books::credit_totals(const std::string& user_id) {

@@ -7,6 +7,19 @@
 
 namespace troupe::sql {
 
+namespace {
+
+/// "table.column + excluded.column", but a sum beyond int64 stays at the most there is, for good.
+std::string sum_of(const std::string& table, const std::string& column) {
+  auto most = std::to_string(sum_beyond);
+  auto old = table + "." + column;
+  auto more = "excluded." + column;
+  return column + "=CASE WHEN " + old + "=" + most + " THEN " + most + " WHEN " + more + "<=0 THEN " + old + "+" +
+         more + " WHEN " + old + ">" + most + "-" + more + " THEN " + most + " ELSE " + old + "+" + more + " END";
+}
+
+}  // namespace
+
 usage_book::usage_book(connection& db)
     : any_row_{db, "SELECT 1 FROM journal WHERE id=?"},
       find_row_{db,
@@ -17,10 +30,12 @@ usage_book::usage_book(connection& db)
                          " requests=usage_days.requests+excluded.requests, failed=usage_days.failed+excluded.failed,"
                          " tokens_in=usage_days.tokens_in+excluded.tokens_in,"
                          " tokens_out=usage_days.tokens_out+excluded.tokens_out,"
-                         " ran_ms=usage_days.ran_ms+excluded.ran_ms, cost=usage_days.cost+excluded.cost"},
+                         " ran_ms=usage_days.ran_ms+excluded.ran_ms, " +
+                         sum_of("usage_days", "cost")},
       add_purchase_{db,
                     "INSERT INTO purchases(owner,asset,total) VALUES(?,?,?)"
-                    " ON CONFLICT(owner,asset) DO UPDATE SET total=purchases.total+excluded.total"} {}
+                    " ON CONFLICT(owner,asset) DO UPDATE SET " +
+                        sum_of("purchases", "total")} {}
 
 bool usage_book::is_posted(const std::string& row_id) {
   auto same = [&](const purchase& x) { return x.row_id == row_id; };
@@ -73,14 +88,12 @@ void usage_book::write(const change& c) {
   sum.tokens_in += u.tokens_in;
   sum.tokens_out += u.tokens_out;
   sum.ran_ms += u.ran_ms;
-  sum.cost += u.cost;
+  sum.cost = checked_add(sum.cost, u.cost).value_or(sum_beyond);
 }
 
 void usage_book::flush() {
   for (const auto& [place, sum] : days_) add_usage_.run(sum);
-  std::map<std::pair<std::string, asset>, amount> totals;
-  for (const auto& [id, x] : purchases_) totals[{x.owner, x.currency}] += x.value;
-  for (const auto& [whose, total] : totals) add_purchase_.run(whose.first, whose.second, total);
+  for (const auto& [id, x] : purchases_) add_purchase_.run(x.owner, x.currency, x.value);
   days_.clear();
   purchases_.clear();
 }

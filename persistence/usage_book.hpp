@@ -1,6 +1,7 @@
 // Usage per day, and what was ever bought: sums that are kept, so that reading them costs days, not requests.
 #pragma once
 
+#include <limits>
 #include <map>
 #include <string>
 #include <tuple>
@@ -38,6 +39,9 @@ private:
   std::map<place, usage_add> days_;
   std::map<std::string, purchase> purchases_;  // of the group, by transfer: its rows may not be in the journal yet
 };
+
+/// A sum of money that went beyond int64: money can come round again and again. It is not counted on, nor audited.
+inline constexpr amount sum_beyond = std::numeric_limits<amount>::max();
 
 /// Money that a person bought or was given: posted into an available account by these codes.
 inline constexpr bool is_purchase(transfer_code code) {

@@ -237,6 +237,29 @@ TEST_CASE_TEMPLATE("sums are asked for by day, key, model or user", E, STORE_ENG
   CHECK(d.r->books().usage_sums({}, usage_by::user, 1).size() == 1);
 }
 
+TEST_CASE_TEMPLATE("money that comes round again and again is counted as far as it goes", E, STORE_ENGINES) {
+  desk<E> d;
+  constexpr amount most = std::numeric_limits<amount>::max();
+  auto back = [](const std::string& id) {
+    auto c = transfer_of(id, wallet_of("ann"), issuance(), most - 10);
+    c.transfers[0].code = transfer_code::internal_transfer;
+    return c;
+  };
+  for (int i = 0; i < 3; ++i) {
+    d.must(grant("in" + std::to_string(i), wallet_of("ann"), most - 10));
+    d.must(back("out" + std::to_string(i)));
+    change c;
+    c.usage = usage_add{"cat", "", "m", "inference", "2026-11-2" + std::to_string(i % 2), asset::dgpu, 1, 0,
+                        0,     0,  0,   most - 10};
+    d.must(c);
+  }
+  CHECK(d.r->books().credit_totals("ann").at(0).purchased == most);
+  CHECK(d.r->books().usage_sums({"cat", "", "", "", ""}, usage_by::all, 10).at(0).cost == most);
+  CHECK(d.r->books().usage_sums({"cat", "2026-11-21", "", "", ""}, usage_by::day, 10).at(0).cost == most - 10);
+  d.must(grant("on", wallet_of("ann"), one));
+  CHECK(d.r->books().credit_totals("ann").at(0).purchased == most);
+}
+
 TEST_CASE_TEMPLATE("what was bought is counted once, however often it is sent", E, STORE_ENGINES) {
   desk<E> d;
   d.w->begin();
