@@ -24,6 +24,12 @@ void exchange(house& h, Handle to, M ask, std::chrono::milliseconds limit,
       });
 }
 
+/// Says something that has no answer.
+template <class Handle, class M>
+void tell(const Handle& to, M message) {
+  caf::anon_send(to, std::move(message));
+}
+
 /// For starts and scripts: asks and waits. Blocks the calling thread, which must not be an actor's.
 template <class Handle, class M>
 outcome<typename M::reply> ask_and_wait(house& h, const Handle& to, M ask) {

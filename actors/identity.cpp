@@ -94,6 +94,8 @@ caf::result<made_api_key> add_key(identity_pointer self, const make_api_key& ask
   answer.row = key_row(answer.api_key, ask.user_id, ask.name, self->state.h->now_ms());
   change c;
   c.api_key = answer.row;
+  c.spend_limits = ask.limits;
+  for (auto& x : c.spend_limits) x.scope = "key:" + answer.row.id;
   commit(self, std::move(c), std::move(answer), promise);
   return promise;
 }

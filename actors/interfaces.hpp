@@ -11,23 +11,25 @@
   X(join_node)                                                                                                     \
   X(node_welcome)                                                                                                  \
   X(node_beat)                                                                                                     \
-  X(beat_reply) X(run_order) X(run_jobs) X(stop_jobs) X(job_progress) X(job_finished) X(node_report) X(report_ack) \
-      X(gpu_device) X(label) X(artifact) X(run_report)
+  X(beat_reply)                                                                                                    \
+  X(run_order) X(run_jobs) X(stop_jobs) X(job_progress) X(job_finished) X(node_report) X(report_ack) X(gpu_device) \
+      X(label) X(artifact) X(run_report)
 
-#define TROUPE_EACH_LOCAL_TYPE(X)                                                                                      \
-  X(commit_results)                                                                                                    \
-  X(commit_changes)                                                                                                    \
-  X(ledger_health)                                                                                                     \
-  X(get_health)                                                                                                        \
-  X(find_job) X(job_view) X(job_page) X(list_jobs) X(brief_page) X(list_live_jobs) X(event_page) X(read_events)        \
-      X(event_head) X(read_event_head) X(find_user) X(user_row) X(find_login) X(find_node_key) X(node_key_row)         \
-          X(node_page) X(list_nodes) X(balance_page) X(read_balances) X(transaction_page) X(read_transactions)         \
-              X(find_credential) X(credential_row) X(principal) X(admit) X(forget_credential) X(passivate)             \
-                  X(registered) X(register_user) X(logged_in) X(log_in) X(made_api_key) X(make_api_key) X(submit_jobs) \
-                      X(deposit_money) X(change_result) X(tell_job) X(cancel_job) X(await_job) X(jobs_waiting)         \
-                          X(job_withdrawn) X(slot_freed) X(node_joined) X(node_left) X(send_run) X(send_stop)          \
-                              X(send_ack) X(node_silent) X(attempt_progress) X(attempt_done) X(announce_nodes)         \
-                                  X(nodes_left) X(committed) X(rung) X(socket_drained) X(read_done) X(read_store)      \
+#define TROUPE_EACH_LOCAL_TYPE(X)                                                                                    \
+  X(commit_results)                                                                                                  \
+  X(commit_changes)                                                                                                  \
+  X(ledger_health)                                                                                                   \
+  X(get_health)                                                                                                      \
+  X(find_job)                                                                                                        \
+  X(job_view) X(job_page) X(list_jobs) X(brief_page) X(list_live_jobs) X(event_page) X(read_events) X(event_head)    \
+      X(read_event_head) X(find_user) X(user_row) X(find_login) X(find_node_key) X(node_key_row) X(node_page)        \
+          X(list_nodes) X(balance_page) X(read_balances) X(transaction_page) X(read_transactions) X(find_credential) \
+              X(credential_row) X(principal) X(admit) X(forget_credential) X(forget_user) X(passivate) X(registered) \
+                  X(register_user) X(logged_in) X(log_in) X(made_api_key) X(make_api_key) X(submit_jobs)             \
+                      X(deposit_money) X(change_result) X(tell_job) X(cancel_job) X(await_job) X(jobs_waiting)       \
+                          X(job_withdrawn) X(slot_freed) X(node_joined) X(node_left) X(send_run) X(send_stop)        \
+                              X(send_ack) X(node_silent) X(attempt_progress) X(attempt_done) X(announce_nodes)       \
+                                  X(nodes_left) X(committed) X(rung) X(socket_drained) X(read_done) X(read_store)    \
                                       X(change_money) X(market_view) X(read_market) X(tick) X(flush) X(leave)
 
 #define TROUPE_LOCAL(T) CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::T)
@@ -58,6 +60,8 @@ using reader_actor = caf::typed_actor<
 using session_actor = caf::typed_actor<
     // Lets a request of this credential in.
     asked<admit>,
+    // Something about this user changed.
+    told<forget_user>,
     // INTERNAL: idle check; the supervisor let go.
     told<tick>, told<leave>>;
 
@@ -66,6 +70,8 @@ using sessions_actor = caf::typed_actor<
     asked<admit>,
     // The credential changed: the next request reads it anew.
     told<forget_credential>,
+    // The user changed: so do all sessions of it.
+    told<forget_user>,
     // INTERNAL: a session has been idle.
     told<passivate>>;
 

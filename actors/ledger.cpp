@@ -65,6 +65,7 @@ std::vector<commit_results> apply_all(ledger_pointer self, std::set<std::string>
       answers.push_back(s.db->apply(c, now));
       if (answers.back().why == errc::ok)
         for (auto& e : c.events) users.insert(e.user_id);
+      if (!answers.back().warned.empty()) users.insert(answers.back().warned);
     }
   }
   s.db->commit();

@@ -125,6 +125,7 @@ struct principal {
   std::string user_id, email, username, organization, role, tier, credential;
   time_ms created_ms = 0;
   std::string key_id;  // of the API key; empty for a login session
+  std::vector<spend_limit> limits;  // of the user and of the API key that asks
 };
 /// Lets a request in, or says why not (unauthenticated).
 struct admit {
@@ -134,6 +135,10 @@ struct admit {
 /// The credential was revoked or its user changed: forget what is cached.
 struct forget_credential {
   std::string credential;
+};
+/// Something about the user changed: whoever knows it from before reads it anew.
+struct forget_user {
+  std::string user_id;
 };
 /// An entity has been idle: its supervisor lets it go.
 struct passivate {
@@ -166,6 +171,7 @@ struct made_api_key {
 struct make_api_key {
   using reply = made_api_key;
   std::string user_id, name;
+  std::vector<spend_limit> limits;  // the scope is filled in: nobody knows the key's id before
 };
 
 // --- wallets ----------------------------------------------------------------------------------
@@ -178,6 +184,7 @@ struct submit_jobs {
   using reply = commit_results;
   std::string user_id;
   std::vector<job_entry> jobs;
+  std::vector<spend_limit> limits;  // of whoever asks: each job is counted in them
 };
 /// Puts money in: the faucet, or an admin's grant.
 struct deposit_money {

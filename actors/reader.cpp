@@ -26,9 +26,16 @@ caf::result<job_view> get_job(store_reader& db, const find_job& ask) {
   return found(std::move(view), "Job");
 }
 
+/// With the ceilings that hold for it.
 caf::result<credential_row> get_credential(store_reader& db, const std::string& credential) {
-  if (credential.starts_with("key:")) return found(db.find_api_key(credential.substr(4)), "credential");
-  return found(db.find_session(credential.substr(4)), "credential");
+  auto is_key = credential.starts_with("key:");
+  auto row = is_key ? db.find_api_key(credential.substr(4)) : db.find_session(credential.substr(4));
+  if (row) {
+    row->limits = db.books().spend_limits("user:" + row->user.id);
+    auto own = is_key ? db.books().spend_limits("key:" + row->credential_id) : std::vector<spend_limit>{};
+    row->limits.insert(row->limits.end(), own.begin(), own.end());
+  }
+  return found(std::move(row), "credential");
 }
 
 reader_actor::behavior_type reader(reader_pointer self, std::unique_ptr<store_reader> opened) {

@@ -18,6 +18,7 @@ struct session_state {
   std::optional<principal> who;
   time_ms expires_ms = 0;
   bool reading = false;
+  bool outdated = false;  // what is being read changed meanwhile
   bool leaving = false;
   std::vector<caf::typed_response_promise<principal>> waiting;
   int64_t used = 0, used_before = 0;
@@ -36,8 +37,11 @@ void let_go(session_pointer self) {
   self->send(self->state.h->actors.sessions.get(), passivate{self->state.credential});
 }
 
+void read_credential(session_pointer self);
+
 void learned(session_pointer self, const credential_row& row) {
   auto& s = self->state;
+  if (std::exchange(s.outdated, false)) return read_credential(self);
   s.reading = false;
   auto waiting = std::exchange(s.waiting, {});
   auto now = s.h->now_ms();
@@ -45,7 +49,7 @@ void learned(session_pointer self, const credential_row& row) {
   if (good) {
     auto key_id = s.credential.starts_with("key:") ? row.credential_id : std::string{};
     s.who = principal{row.user.id,   row.user.email, row.user.username,   row.user.organization, row.user.role,
-                      row.user.tier, s.credential,   row.user.created_ms, std::move(key_id)};
+                      row.user.tier, s.credential,   row.user.created_ms, std::move(key_id),     row.limits};
     s.expires_ms = row.expires_ms;
   } else {
     let_go(self);
@@ -56,11 +60,24 @@ void learned(session_pointer self, const credential_row& row) {
 
 void not_learned(session_pointer self, const caf::error& why) {
   auto& s = self->state;
-  s.reading = false;
+  s.reading = s.outdated = false;
   auto unknown = to_failure(why).code == errc::not_found;
   for (auto& p : std::exchange(s.waiting, {})) p.deliver(unknown ? no_entry() : why);
   let_go(self);
   rest(self);
+}
+
+void read_credential(session_pointer self) {
+  self->request(self->state.h->actors.reader(), store_limit, find_credential{self->state.credential})
+      .then([self](const credential_row& row) { learned(self, row); },
+            [self](const caf::error& why) { not_learned(self, why); });
+}
+
+/// Before it is known whose session this is, it may be that user's.
+void forget(session_pointer self, const std::string& user_id) {
+  auto& s = self->state;
+  s.outdated = s.reading;
+  if (s.who && s.who->user_id == user_id) s.who.reset();
 }
 
 caf::result<principal> let_in(session_pointer self) {
@@ -72,10 +89,7 @@ caf::result<principal> let_in(session_pointer self) {
   }
   auto promise = self->make_response_promise<principal>();
   s.waiting.push_back(promise);
-  if (!std::exchange(s.reading, true))
-    self->request(s.h->actors.reader(), store_limit, find_credential{s.credential})
-        .then([self](const credential_row& row) { learned(self, row); },
-              [self](const caf::error& why) { not_learned(self, why); });
+  if (!std::exchange(s.reading, true)) read_credential(self);
   return promise;
 }
 
@@ -92,6 +106,7 @@ session_actor::behavior_type session(session_pointer self, house* h, std::string
   self->delayed_send(self, idle_check, tick{});
   return {
       [self](const admit&) { return let_in(self); },
+      [self](const forget_user& x) { forget(self, x.user_id); },
       [self](tick) { on_tick(self); },
       [self](leave) {
         self->state.leaving = true;
@@ -123,6 +138,7 @@ sessions_actor::behavior_type sessions(sessions_pointer self, house* h) {
         return self->delegate(to, std::move(ask));
       },
       [self](const forget_credential& x) { self->state.live.let_go(self, x.credential); },
+      [self](const forget_user& x) { self->state.live.each([&](const session_actor& s) { self->send(s, x); }); },
       [self](const passivate& x) { self->state.live.let_go(self, x.id); },
   };
 }

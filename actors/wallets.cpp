@@ -2,6 +2,7 @@
 // ledger refuses what the owner does not have.
 #include "actors/actors.hpp"
 #include "actors/entities.hpp"
+#include "model/spending.hpp"
 
 namespace troupe {
 
@@ -34,11 +35,15 @@ event_row queued_event(const job& j) {
   return e;
 }
 
-change change_of(job_entry& x) {
+change change_of(job_entry& x, const std::vector<spend_limit>& limits) {
   change c;
   c.once = std::move(x.once);
   auto& j = x.insert.row;
-  c.opens = hold_open{j.hold_id, j.id, {j.user_id, account_kind::available, j.currency}, j.hold};
+  c.opens = hold_open{j.hold_id,
+                      j.id,
+                      {j.user_id, account_kind::available, j.currency},
+                      j.hold,
+                      guards_of(limits, j.currency, j.created_ms)};
   c.events.push_back(queued_event(j));
   c.submits = std::move(x.insert);
   return c;
@@ -66,6 +71,7 @@ void commit(wallet_pointer self, std::vector<change> changes, caf::typed_respons
             Committed committed) {
   self->state.used += 1;
   self->state.in_flight += 1;
+  for (auto& x : changes) x.low_balance = self->state.h->settings.low_balance_amount;
   self->request(self->state.h->actors.ledger.get(), ledger_limit, commit_changes{std::move(changes)})
       .then(
           [=](commit_results& answer) mutable {
@@ -87,7 +93,7 @@ caf::result<commit_results> submit(wallet_pointer self, submit_jobs& ask) {
   for (auto& x : ask.jobs) {
     auto& j = x.insert.row;
     briefs->push_back({j.id, j.user_id, j.state, j.priority, 0, j.created_ms, j.run_at_ms, {}, x.insert.spec.needs});
-    changes.push_back(change_of(x));
+    changes.push_back(change_of(x, ask.limits));
   }
   commit(self, std::move(changes), promise, [self, briefs](commit_results& answer, auto& p) {
     jobs_waiting told;

@@ -156,6 +156,20 @@ void parse_offers(config& c, const settings& given) {
     throw origin_of(given, "price-per-hour").bad(c.price_per_hour, "is not a decimal with at most 9 places");
 }
 
+void parse_money(config& c, const settings& given) {
+  auto read = [&](std::string_view name, const std::string& text, amount& to) {
+    auto value = parse_amount(text);
+    if (!value) throw origin_of(given, name).bad(text, "is not a decimal with at most 9 places");
+    to = *value;
+  };
+  read("withdraw-max", c.withdraw_max, c.withdrawals.max);
+  read("withdraw-daily", c.withdraw_daily, c.withdrawals.daily);
+  read("payout-min", c.payout_min, c.withdrawals.payout_min);
+  read("low-balance", c.low_balance, c.low_balance_amount);
+  c.withdrawals.hours = c.withdraw_hours;
+  c.withdrawals.payout_fee_bps = c.payout_fee_bps;
+}
+
 config build(const settings& given) {
   config c;
   for (auto& [name, value] : given)
@@ -164,6 +178,7 @@ config build(const settings& given) {
   check_doors(c, given);
   read_prices(c, given);
   parse_offers(c, given);
+  parse_money(c, given);
   return c;
 }
 

@@ -12,6 +12,7 @@
 #include "model/amount.hpp"
 #include "model/job_spec.hpp"
 #include "model/price_book.hpp"
+#include "model/withdrawal.hpp"
 
 namespace troupe {
 
@@ -53,6 +54,10 @@ struct config {
   std::vector<std::string> model_price;  // NAME=INPUT:OUTPUT[:CACHED[:MIN_TOKENS]] per million tokens
   std::string api_call_price, storage_price, bandwidth_price;  // empty: the built-in book's
   std::string vram_price, power_price;
+  std::string withdraw_max = "1000", withdraw_daily = "5000", payout_min = "10", low_balance = "5";  // decimals
+  int64_t withdraw_hours = 24;
+  int64_t payout_fee_bps = 100;
+  int64_t dispute_window_seconds = 0;  // how long a provider's income waits before it may be paid out
 
   // node, and the embedded node of serve
   int64_t slots = -1;  // -1: number of CPU cores; 0 (serve): no embedded node
@@ -78,6 +83,8 @@ struct config {
   std::map<std::string, std::string> models;
   std::optional<amount> rate_per_hour;
   price_book prices;
+  withdrawal_rules withdrawals;
+  amount low_balance_amount = 5 * one;
 };
 
 /// One clear line: names the key (flag, variable or TOML key) and the bad value. Exit code 2.

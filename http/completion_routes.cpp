@@ -99,7 +99,7 @@ void place_completion(const call_ptr& c, submission s, const std::string& model,
   auto planned = plan_job(s, new_id("job"), c->who.user_id, settings.fee_bps, c->e.h.now_ms(), settings.prices);
   if (auto bad = std::get_if<failure>(&planned)) return c->refuse(*bad);
   auto j = std::get<job>(planned);
-  submit_jobs message{c->who.user_id, {}};
+  submit_jobs message{c->who.user_id, {}, c->who.limits};
   message.jobs.push_back({{j, std::move(s.spec)}, {}});
   ask(c, c->e.h.actors.wallets.get(), std::move(message), [c, j, model, stream](const commit_results& done) {
     auto& result = done.results.at(0);

@@ -105,6 +105,12 @@ std::string event_frame(const event_row& e) {
   auto about_session = e.kind.starts_with("session_");
   if (about_session) data = {{"session_id", e.job_id}};
   if (e.kind == "session_funds_low") data["remaining"] = format_amount(e.value);
+  auto about_money = e.kind == "low_balance" || e.kind.starts_with("withdrawal_");
+  if (about_money)
+    data = {{e.kind == "low_balance" ? "available" : "amount", format_amount(e.value)},
+            {"currency", to_string(e.currency)}};
+  if (about_money && !e.job_id.empty()) data["withdrawal_id"] = e.job_id;
+  auto about_billing = about_session || about_money;
   if (e.kind == "queued" || e.kind == "scheduled" || e.kind == "session_started")
     data["hold"] = {{"amount", format_amount(e.value)}, {"currency", to_string(e.currency)}};
   if (e.attempt > 0) data["attempt"] = e.attempt;
@@ -117,10 +123,10 @@ std::string event_frame(const event_row& e) {
     if (!e.error_code.empty()) data["error"] = {{"code", e.error_code}, {"message", e.message}};
   }
   json frame{{"type", e.kind},
-             {"event", (about_session ? "billing." : "job.") + e.kind},
+             {"event", (about_billing ? "billing." : "job.") + e.kind},
              {"seq", e.seq},
              {"job_id", e.job_id},
-             {"channel", about_session ? "billing" : "jobs"},
+             {"channel", about_billing ? "billing" : "jobs"},
              {"timestamp", iso_time(e.at_ms)},
              {"data", std::move(data)}};
   if (e.terminal) frame["terminal"] = true;

@@ -51,7 +51,7 @@ void submit(const call_ptr& c) {
   if (auto bad = std::get_if<failure>(&entry)) return c->refuse(*bad);
   auto& x = std::get<job_entry>(entry);
   auto answer = submitted_json(x.insert.row, x.insert.row.created_ms);
-  submit_jobs message{c->who.user_id, {}};
+  submit_jobs message{c->who.user_id, {}, c->who.limits};
   message.jobs.push_back(std::move(x));
   ask(c, c->e.h.actors.wallets.get(), std::move(message), [c, answer = std::move(answer)](const commit_results& done) {
     auto& result = done.results.at(0);
@@ -90,7 +90,7 @@ void submit_batch(const call_ptr& c) {
     f.refuse("jobs must be an array of 1 to " + std::to_string(limits::batch_jobs_max) + " jobs");
   if (auto bad = f.problem()) return c->refuse(*bad);
   auto b = std::make_shared<batch>();
-  submit_jobs message{c->who.user_id, {}};
+  submit_jobs message{c->who.user_id, {}, c->who.limits};
   for (auto& item : *list) {
     auto index = b->answers.size();
     auto entry = item.is_object() ? plan(*c, item, item.dump(), "#" + std::to_string(index))

@@ -114,7 +114,7 @@ void serve_request(edge& e, http_request r, respond_fn done) {
   if (row == nullptr) return done(no_route(r, allowed));
   auto dialect = row->openai && r.error_dialect == "openai" ? error_dialect::openai : error_dialect::canonical;
   auto respond = logged(r, std::move(done));
-  auto c = std::make_shared<call>(call{e, std::move(r), std::move(params), {}, dialect, std::move(respond)});
+  auto c = std::make_shared<call>(call{e, std::move(r), std::move(params), {}, dialect, std::move(respond), row});
   if (row->needs == access::open) return row->run(c);
   auto credential = credential_of(e, c->request);
   if (auto bad = std::get_if<failure>(&credential)) return c->refuse(*bad);

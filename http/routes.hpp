@@ -23,6 +23,8 @@ struct edge {
   int64_t started_ms = 0;  // of the monotonic clock
 };
 
+struct route;
+
 /// One request on its way through a route. Shared by the callbacks that carry it on; `done` is called exactly once.
 struct call {
   edge& e;
@@ -31,6 +33,7 @@ struct call {
   principal who;                                           // empty on open routes
   error_dialect dialect = error_dialect::canonical;
   respond_fn done;
+  const route* row = nullptr;
 
   void refuse(const failure& f) { done(error_reply(f, request.request_id, dialect)); }
   void reply(int status, const json& body) { done(json_reply(status, body)); }
@@ -84,6 +87,11 @@ void ask_store(const call_ptr& c, Read read, Next next) {
   read_store message{[kept, read = std::move(read)](store_reader& db) mutable { *kept = read(db); }};
   ask(c, c->e.h.actors.reader(), std::move(message),
       [kept, next = std::move(next)](const read_done&) mutable { next(*kept); });
+}
+
+/// After a change of what is known about a user: the next request of any of its credentials reads it anew.
+inline void forget(const call& c, const std::string& user_id) {
+  tell(c.e.h.actors.sessions.get(), forget_user{user_id});
 }
 
 // Groups of rows, each in its own file.

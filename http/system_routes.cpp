@@ -93,6 +93,7 @@ void set_tier(const call_ptr& c) {
     ask(c, c->e.h.actors.ledger.get(), std::move(message), [c, user, tier](const commit_results& done) {
       auto& result = done.results.at(0);
       if (result.why != errc::ok) return c->refuse(to_failure(result));
+      forget(*c, user.id);
       c->reply(200, {{"id", user.id}, {"email", user.email}, {"role", user.role}, {"tier", tier}});
     });
   });

@@ -297,6 +297,7 @@ struct change {
   std::optional<withdrawal_move> withdrawal;
   std::optional<rental_write> rents;
   std::vector<spend_limit> spend_limits;
+  amount low_balance = 0;  // a user's available dGPU that falls below this is told by an event in the same transaction
 };
 
 /// `why != ok`: the change left no trace.
@@ -309,6 +310,7 @@ struct change_result {
   std::string body;
   int64_t last_event = 0;     // seq of the last event row written
   int64_t session_epoch = 0;  // node joins
+  std::string warned;         // whose low_balance event was written
 };
 
 failure to_failure(const change_result&);

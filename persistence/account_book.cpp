@@ -159,6 +159,16 @@ std::optional<posted> account_book::find_post(const std::string& id) {
   return x;
 }
 
+std::vector<balance_row> account_book::fell_below(amount least) const {
+  std::vector<balance_row> poor;
+  for (const auto& d : drafts_) {
+    const auto& [key, now] = *d.home;
+    if (key.kind != account_kind::available || key.currency != asset::dgpu) continue;
+    if (now.balance - now.held >= least && d.balance - d.held < least) poor.push_back({key, d.balance, d.held});
+  }
+  return poor;
+}
+
 void account_book::write(time_ms now_ms) {
   write_accounts();
   write_journal(now_ms);

@@ -11,6 +11,7 @@
 
 #include "persistence/journal.hpp"
 #include "persistence/sql.hpp"
+#include "persistence/store.hpp"
 
 namespace troupe::sql {
 
@@ -56,6 +57,8 @@ public:
   bool can_spend(size_t draft, amount value, change_result& r) const;
   /// An earlier row of that id, also one that this change or this group is about to write.
   std::optional<posted> find_post(const std::string& id);
+  /// The users whose available dGPU the drafts take from `least` or more to below it.
+  std::vector<balance_row> fell_below(amount least) const;
   /// The account's number. REQUIRES: called after `write`.
   int64_t id(size_t draft) const { return drafts_[draft].home->second.id; }
   int64_t next_seq() const { return last_seq_ + std::ssize(postings_) + 1; }

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "persistence/columns.hpp"
+#include "persistence/history.hpp"
 
 namespace troupe::sql {
 
@@ -66,6 +67,23 @@ public:
     return value;
   }
 
+  std::optional<transaction_row> find_transaction(const std::string& id) override { return history_.find(id); }
+  std::vector<balance_row> walk_transactions(const std::string& owner,
+                                             const std::function<bool(const transaction_row&)>& take) override {
+    return history_.walk(owner, take);
+  }
+  amount withdrawn(const account_key& from) override {
+    amount value = 0;
+    withdrawn_.first([&](row& r) { r(value); }, from, withdrawal_state::approved, withdrawal_state::sent);
+    return value;
+  }
+  int64_t paid_ms(const std::string& job_id) override {
+    int64_t ms = 0;
+    auto read = [&](row& r) { r(ms); };
+    if (!job_ms_.first(read, job_id)) rental_ms_.first(read, job_id);
+    return ms;
+  }
+
 private:
   template <class Row, class... T>
   static std::optional<Row> one(statement& find, const T&... by) {
@@ -81,6 +99,12 @@ private:
   }
 
   connection& db_;
+  history history_{db_};
+  statement withdrawn_{db_,
+                       "SELECT CAST(coalesce(sum(amount+fee),0) AS BIGINT) FROM withdrawals"
+                       " WHERE user_id=? AND source=? AND asset=? AND state IN (?,?)"};
+  statement job_ms_{db_, "SELECT ran_ms FROM results WHERE job_id=? ORDER BY epoch DESC LIMIT 1"};
+  statement rental_ms_{db_, "SELECT billed_ms-started_ms FROM rentals WHERE id=? AND billed_ms>started_ms"};
   statement find_wallet_{db_, "SELECT " + wallet_columns + " FROM wallets WHERE owner=?"};
   statement find_withdrawal_{db_, "SELECT " + withdrawal_columns + " FROM withdrawals WHERE id=?"};
   statement list_withdrawals_{db_, "SELECT " + withdrawal_columns +

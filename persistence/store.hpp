@@ -83,6 +83,7 @@ struct credential_row {
   user_row user;
   std::string credential_id;
   time_ms expires_ms = 0, revoked_ms = 0;
+  std::vector<spend_limit> limits;  // of the user and of the API key
 };
 
 struct usage_filter {
@@ -124,6 +125,15 @@ public:
   virtual std::vector<credit_total> credit_totals(const std::string& user_id) = 0;
   virtual std::vector<spend_limit> spend_limits(const std::string& scope) = 0;
   virtual amount committed(const std::string& scope, const std::string& period, asset) = 0;
+  virtual std::optional<transaction_row> find_transaction(const std::string& id) = 0;
+  /// Newest first, until `take` says no: rows in which an account of the owner is debit or credit. Answers what the
+  /// accounts held right after the first of these rows.
+  virtual std::vector<balance_row> walk_transactions(const std::string& owner,
+                                                     const std::function<bool(const transaction_row&)>& take) = 0;
+  /// What left that account for good: approved and sent withdrawals, fees included.
+  virtual amount withdrawn(const account_key&) = 0;
+  /// For how long this job or billing session ran on its provider's node, when it was paid.
+  virtual int64_t paid_ms(const std::string& job_id) = 0;
 };
 
 /// A read-only connection; each sees the newest committed state at every call. One thread each.

@@ -13,6 +13,7 @@
 #include "persistence/refusal.hpp"
 #include "persistence/rental_book.hpp"
 #include "persistence/usage_book.hpp"
+#include "persistence/wallet_book.hpp"
 
 namespace troupe::sql {
 
@@ -89,7 +90,8 @@ struct session {
         events{*db},
         people{*db},
         rentals{*db},
-        usage{*db} {}
+        usage{*db},
+        wallets{*db} {}
 
   void expect(const change& c) {
     answers.expect(c);
@@ -105,16 +107,19 @@ struct session {
   }
   bool check(const change& c, time_ms now_ms, change_result& r) {
     accounts.start();
-    if (!rentals.check(c, r)) return false;  // first: who is stale must not hear of the money instead
+    if (!rentals.check(c, r) || !wallets.check(c, r)) return false;  // first: who is stale must not hear of the money instead
     return transfers.check(c, now_ms, r) && holds.check(c, r) && jobs.check(c, r) && people.check(c, r);
   }
   void write(const change& c, time_ms now_ms, change_result& r) {
     usage.look_at(c);
+    auto poor = c.low_balance > 0 ? accounts.fell_below(c.low_balance) : std::vector<balance_row>{};
     accounts.write(now_ms);
     transfers.write(c);
     holds.write(c, now_ms);
     jobs.write(c);
+    wallets.write(c);
     events.write(c.events, r);
+    if (!poor.empty()) events.write(warnings(poor, now_ms, r), r);
     people.write(c, r);
     rentals.write(c);
     usage.write(c);
@@ -140,6 +145,7 @@ struct session {
   people_book people;
   rental_book rentals;
   usage_book usage;
+  wallet_book wallets;
 };
 
 class writer : public store_writer {
