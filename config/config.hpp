@@ -12,7 +12,7 @@
 #include "model/amount.hpp"
 #include "model/job_spec.hpp"
 #include "model/price_book.hpp"
-#include "model/withdrawal.hpp"
+#include "model/withdrawal_rules.hpp"
 
 namespace troupe {
 

@@ -2,6 +2,7 @@
 #include "config/world.hpp"
 #include "http/jwt.hpp"
 #include "http/routes.hpp"
+#include "http/spend_fields.hpp"
 
 namespace troupe {
 
@@ -100,12 +101,21 @@ void make_key(const call_ptr& c) {
   if (auto bad = std::get_if<failure>(&body)) return c->refuse(*bad);
   fields f{std::get<json>(body)};
   make_api_key message{c->who.user_id, f.text("name", name_bytes_max, true)};
+  static const std::map<std::string_view, std::string_view> ceilings{
+      {"daily_spend_limit", "day"}, {"monthly_spend_limit", "month"}, {"spend_limit", "total"}};
+  auto currency = f.currency("currency").value_or(asset::dgpu);
+  message.limits = read_limits(f, std::get<json>(body), ceilings, currency);
   if (auto bad = f.problem()) return c->refuse(*bad);
-  ask(c, c->e.h.actors.identity.get(), std::move(message), [c](const made_api_key& k) {
+  auto limits = json::object();
+  for (auto& [name, period] : ceilings)
+    for (auto& x : message.limits)
+      if (x.period == period && x.limit > 0) limits[std::string{name}] = format_amount(x.limit);
+  ask(c, c->e.h.actors.identity.get(), std::move(message), [c, limits](const made_api_key& k) {
     c->reply(201, {{"id", k.row.id},
                    {"name", k.row.name},
                    {"prefix", k.row.prefix},
                    {"key", k.api_key},
+                   {"limits", limits},
                    {"created_at", time_json(k.row.created_ms)},
                    {"message", "Shown once: keep it safe"}});
   });

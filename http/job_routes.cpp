@@ -1,22 +1,12 @@
 // Jobs: submit one or many, look, list, cancel.
 #include "config/world.hpp"
 #include "http/job_json.hpp"
+#include "http/money_post.hpp"
 #include "http/routes.hpp"
 
 namespace troupe {
 
 namespace {
-
-/// The Idempotency-Key of the request with its stored answer, when one was sent.
-outcome<std::optional<idempotency_row>> once_of(const call& c, std::string_view what, const std::string& content,
-                                                int status, const json& answer) {
-  auto& key = c.request.idempotency_key;
-  if (key.empty()) return std::optional<idempotency_row>{};
-  if (key.size() > limits::idempotency_key_bytes_max)
-    return failure{errc::invalid, "Idempotency-Key is too long", {}, {}};
-  return std::optional{
-      idempotency_row{c.who.user_id + " " + std::string{what}, key, sha256_hex(content), status, answer.dump()}};
-}
 
 /// Body -> priced job with its stored answer.
 outcome<job_entry> plan(const call& c, const json& body, const std::string& content, const std::string& key_suffix) {
@@ -34,14 +24,6 @@ outcome<job_entry> plan(const call& c, const json& body, const std::string& cont
   auto& stored = std::get<std::optional<idempotency_row>>(once);
   if (stored) stored->key += key_suffix;
   return job_entry{{std::move(row), std::move(s.spec)}, std::move(stored)};
-}
-
-http_reply replayed(const change_result& first) {
-  http_reply reply;
-  reply.status = first.status;
-  reply.body = first.body;
-  reply.headers.emplace_back("Idempotent-Replayed", "true");
-  return reply;
 }
 
 void submit(const call_ptr& c) {

@@ -98,8 +98,10 @@ const json* fields::find(std::string_view name) {
   return found == object_.end() || found->is_null() ? nullptr : &*found;
 }
 
-void fields::refuse(std::string why) {
-  if (!problem_) problem_ = invalid(std::move(why));
+void fields::refuse(std::string why, std::string word) {
+  if (problem_) return;
+  problem_ = invalid(std::move(why));
+  problem_->word = std::move(word);
 }
 
 std::optional<failure> fields::problem(bool allow_unknown) {
@@ -139,15 +141,19 @@ int64_t fields::integer(std::string_view name, int64_t least, int64_t most, int6
 std::optional<amount> fields::money(std::string_view name, bool required) {
   auto* value = find(name);
   auto label = std::string{name};
+  auto bad = [&](const std::string& why) {
+    refuse(label + why, name == "amount" ? "INVALID_AMOUNT" : "");
+    return std::nullopt;
+  };
   if (value == nullptr) {
-    if (required) refuse(label + " is required");
+    if (required) bad(" is required");
     return std::nullopt;
   }
-  if (value->is_number()) return refuse(label + ": send money as a string"), std::nullopt;
-  if (!value->is_string()) return refuse(label + " must be a decimal string"), std::nullopt;
+  if (value->is_number()) return bad(": send money as a string");
+  if (!value->is_string()) return bad(" must be a decimal string");
   auto parsed = parse_amount(value->get_ref<const std::string&>());
-  if (!parsed) return refuse(label + " must be a decimal string with at most 9 decimals, like \"12.5\""), std::nullopt;
-  if (*parsed == 0) return refuse(label + " must be more than zero"), std::nullopt;
+  if (!parsed) return bad(" must be a decimal string with at most 9 decimals, like \"12.5\"");
+  if (*parsed == 0) return bad(" must be more than zero");
   return parsed;
 }
 

@@ -27,7 +27,7 @@ public:
 
   std::string text(std::string_view name, size_t bytes_max, bool required = false);
   int64_t integer(std::string_view name, int64_t least, int64_t most, int64_t otherwise);
-  /// A decimal string: "send money as a string".
+  /// A decimal string: "send money as a string". What is wrong with an `amount` is INVALID_AMOUNT.
   std::optional<amount> money(std::string_view name, bool required = false);
   std::optional<asset> currency(std::string_view name);
   std::vector<std::string> texts(std::string_view name, size_t count_max, size_t bytes_max);
@@ -37,7 +37,7 @@ public:
   const json* any(std::string_view name);  // asked for, checked by the caller
   bool flag(std::string_view name, bool otherwise);
 
-  void refuse(std::string why);
+  void refuse(std::string why, std::string word = {});
   /// The first thing wrong, or nothing. `allow_unknown`: fields nobody asked for are ignored.
   std::optional<failure> problem(bool allow_unknown = false);
 

@@ -1,80 +1,116 @@
-// Account, wallet, transactions, the faucet of --dev, an admin's grants.
+// The account: balances, usage and ceilings; the faucet of --dev; what an admin gives and corrects.
 #include "config/world.hpp"
-#include "http/routes.hpp"
-#include "http/wallet_id.hpp"
+#include "http/money_post.hpp"
+#include "http/spend_fields.hpp"
+#include "http/wallet_view.hpp"
+#include "model/spending.hpp"
 
 namespace troupe {
 
 namespace {
 
-constexpr asset default_currency = asset::dgpu;
+struct account_view {
+  std::vector<balance_row> balances;
+  std::vector<usage_add> usage;
+};
 
-json balance_json(const balance_row& b) {
-  return {{"balance", format_amount(b.balance)},
-          {"held", format_amount(b.held)},
-          {"available", format_amount(b.balance - b.held)},
-          {"pending", "0"}};
+/// Costs of the default currency, by month.
+json usage_json(const std::vector<usage_add>& all, time_ms now_ms) {
+  auto this_month = month_of(now_ms);
+  constexpr time_ms day_ms = 24LL * 3600 * 1000;
+  auto first_day = parse_day(this_month + "-01").value_or(0);
+  auto last_month = month_of(first_day - day_ms);
+  amount current = 0, last = 0, total = 0;
+  for (auto& x : all) {
+    if (x.currency != default_currency) continue;
+    total += x.cost;
+    if (x.day.starts_with(this_month)) current += x.cost;
+    if (x.day.starts_with(last_month)) last += x.cost;
+  }
+  return {{"current_month", format_amount(current)},
+          {"last_month", format_amount(last)},
+          {"total", format_amount(total)},
+          {"currency", to_string(default_currency)}};
 }
 
-balance_row balance_of(const balance_page& page, asset currency) {
-  for (auto& b : page.balances)
-    if (b.account.kind == account_kind::available && b.account.currency == currency) return b;
-  return {};
+json account_json(const principal& w, const account_view& view, time_ms now_ms) {
+  auto balances = json::object();
+  std::map<account_kind, json> others;
+  for (auto& b : view.balances) {
+    auto name = std::string{to_string(b.account.currency)};
+    if (b.account.kind == account_kind::available)
+      balances[name] = balance_json(b);
+    else
+      others[b.account.kind][name] = format_amount(b.balance);
+  }
+  auto own = balance_of(view.balances, account_kind::available, default_currency);
+  json answer{{"id", w.user_id},
+              {"email", w.email},
+              {"username", w.username},
+              {"organization", w.organization},
+              {"tier", w.tier},
+              {"currency", to_string(default_currency)},
+              {"balance", format_amount(own.balance)},
+              {"held", format_amount(own.held)},
+              {"available", format_amount(own.balance - own.held)},
+              {"balances", std::move(balances)},
+              {"usage", usage_json(view.usage, now_ms)},
+              {"limits", limits_json(w.limits)},
+              {"created_at", time_json(w.created_ms)}};
+  for (auto [kind, name] : {std::pair{account_kind::earned, "earned"}, std::pair{account_kind::payable, "payable"},
+                            std::pair{account_kind::stake, "staked"}})
+    if (others.contains(kind)) answer[name] = others[kind];
+  return answer;
 }
 
 void account(const call_ptr& c) {
-  ask(c, c->e.h.actors.reader(), read_balances{c->who.user_id}, [c](const balance_page& page) {
-    auto balances = json::object();
-    auto earned = json::object();
-    for (auto& b : page.balances) {
-      auto name = std::string{to_string(b.account.currency)};
-      if (b.account.kind == account_kind::available) balances[name] = balance_json(b);
-      if (b.account.kind == account_kind::earned) earned[name] = format_amount(b.balance);
-    }
-    auto own = balance_of(page, default_currency);
-    auto& w = c->who;
-    json answer{{"id", w.user_id},
-                {"email", w.email},
-                {"username", w.username},
-                {"organization", w.organization},
-                {"tier", w.tier},
-                {"currency", to_string(default_currency)},
-                {"balance", format_amount(own.balance)},
-                {"held", format_amount(own.held)},
-                {"available", format_amount(own.balance - own.held)},
-                {"balances", std::move(balances)},
-                {"created_at", time_json(w.created_ms)}};
-    if (!earned.empty()) answer["earned"] = std::move(earned);
-    c->reply(200, answer);
+  auto read = [user = c->who.user_id](store_reader& db) {
+    usage_filter all;
+    all.user_id = user;
+    return account_view{db.balances(user), db.books().usage(all)};
+  };
+  ask_store(c, std::move(read),
+            [c](const account_view& view) { c->reply(200, account_json(c->who, view, c->e.h.now_ms())); });
+}
+
+/// A name that is there is set, null removes it; what is not named stays.
+void set_limits(const call_ptr& c) {
+  auto body = parse_object(c->request.body);
+  if (auto bad = std::get_if<failure>(&body)) return c->refuse(*bad);
+  fields f{std::get<json>(body)};
+  auto currency = f.currency("currency").value_or(default_currency);
+  static const std::map<std::string_view, std::string_view> periods{
+      {"daily_spend", "day"}, {"monthly_spend", "month"}, {"total_spend", "total"}};
+  auto limits = read_limits(f, std::get<json>(body), periods, currency);
+  if (limits.empty()) f.refuse("daily_spend, monthly_spend or total_spend is required");
+  if (auto bad = f.problem()) return c->refuse(*bad);
+  for (auto& x : limits) x.scope = "user:" + c->who.user_id;
+  change_money message{c->who.user_id, {}};
+  message.what.spend_limits = limits;
+  ask(c, c->e.h.actors.wallets.get(), std::move(message), [c](const change_result& done) {
+    if (done.why != errc::ok) return c->refuse(to_failure(done));
+    forget(*c, c->who.user_id);
+    auto read = [scope = "user:" + c->who.user_id](store_reader& db) { return db.books().spend_limits(scope); };
+    ask_store(c, std::move(read), [c](const std::vector<spend_limit>& all) {
+      c->reply(200, {{"success", true}, {"limits", limits_json(all)}});
+    });
   });
 }
 
-/// Puts money into `user_id`'s wallet and answers with the new balance; repeatable under an Idempotency-Key.
-void pay_in(const call_ptr& c, deposit_money message, std::string_view scope) {
-  auto now = c->e.h.now_ms();
-  message.transfer_id = new_id("txn");
-  json answer{{"success", true},
-              {"transaction_id", message.transfer_id},
-              {"user_id", message.user_id},
-              {"amount", format_amount(message.value)},
-              {"currency", to_string(message.currency)},
-              {"timestamp", iso_time(now)}};
-  auto& key = c->request.idempotency_key;
-  if (key.size() > limits::idempotency_key_bytes_max)
-    return c->refuse({errc::invalid, "Idempotency-Key is too long", {}, {}});
-  if (!key.empty())
-    message.once = idempotency_row{c->who.user_id + " " + std::string{scope}, key, sha256_hex(c->request.body), 200,
-                                   answer.dump()};
-  ask(c, c->e.h.actors.wallets.get(), std::move(message), [c, answer](const change_result& result) mutable {
-    if (result.why != errc::ok) return c->refuse(to_failure(result));
-    if (result.replayed) {
-      auto first = json_reply(result.status, json::parse(result.body));
-      first.headers.emplace_back("Idempotent-Replayed", "true");
-      return c->done(std::move(first));
-    }
-    answer["balance"] = format_amount(result.balance);
-    c->reply(200, answer);
-  });
+/// Puts money into `user_id`'s wallet and answers with the new balance.
+void pay_in(const call_ptr& c, const std::string& user_id, transfer x) {
+  x.id = new_id("txn");
+  x.debit = {std::string{platform_owner}, account_kind::issuance, x.credit.currency};
+  money_post post{user_id, {}, 200, {}};
+  post.answer = {{"success", true},
+                 {"transaction_id", x.id},
+                 {"user_id", user_id},
+                 {"amount", format_amount(x.value)},
+                 {"currency", to_string(x.credit.currency)},
+                 {"timestamp", iso_time(c->e.h.now_ms())}};
+  post.what.transfers.push_back(std::move(x));
+  commit_money(c, std::move(post),
+               [](json& answer, const change_result& done) { answer["balance"] = format_amount(done.balance); });
 }
 
 void faucet(const call_ptr& c) {
@@ -82,134 +118,66 @@ void faucet(const call_ptr& c) {
   auto body = parse_object(c->request.body);
   if (auto bad = std::get_if<failure>(&body)) return c->refuse(*bad);
   fields f{std::get<json>(body)};
-  deposit_money message;
-  message.user_id = c->who.user_id;
-  message.value = f.money("amount", true).value_or(0);
-  message.currency = f.currency("currency").value_or(default_currency);
-  message.note = "faucet";
+  transfer x;
+  x.code = transfer_code::deposit;
+  x.note = "faucet";
+  x.value = f.money("amount", true).value_or(0);
+  x.credit = {c->who.user_id, account_kind::available, f.currency("currency").value_or(default_currency)};
   if (auto bad = f.problem()) return c->refuse(*bad);
-  pay_in(c, std::move(message), "POST /api/v1/account/deposit");
+  pay_in(c, c->who.user_id, std::move(x));
 }
 
 void grant(const call_ptr& c) {
   auto body = parse_object(c->request.body);
   if (auto bad = std::get_if<failure>(&body)) return c->refuse(*bad);
   fields f{std::get<json>(body)};
-  deposit_money message;
-  message.code = transfer_code::grant;
-  message.user_id = f.text("user_id", 64, true);
-  message.value = f.money("amount", true).value_or(0);
-  message.currency = f.currency("currency").value_or(asset::credit);
-  message.note = f.text("description", 512);
+  transfer x;
+  x.code = transfer_code::grant;
+  auto user = f.text("user_id", 64, true);
+  x.value = f.money("amount", true).value_or(0);
+  x.credit = {user, account_kind::available, f.currency("currency").value_or(asset::credit)};
+  x.note = f.text("description", 512);
   if (auto bad = f.problem()) return c->refuse(*bad);
-  find_user known{message.user_id};
-  ask(c, c->e.h.actors.reader(), std::move(known), [c, message = std::move(message)](const user_row&) mutable {
-    pay_in(c, std::move(message), "POST /api/admin/credits/grant");
-  });
+  ask(c, c->e.h.actors.reader(), find_user{user},
+      [c, user, x = std::move(x)](const user_row&) mutable { pay_in(c, user, std::move(x)); });
 }
 
-/// The owner a path names, when the caller may look: oneself, or an admin anybody.
-std::optional<std::string> owner_for(const call& c, const std::string& owner) {
-  if (owner == c.who.user_id || c.who.role == "admin") return owner;
-  return std::nullopt;
-}
-
-void refuse_wallet(const call_ptr& c) { c->refuse({errc::not_found, "Wallet not found", {}, {}}); }
-
-json wallet_json(const std::string& owner, const balance_page& page) {
-  auto b = balance_of(page, default_currency);
-  auto balances = json::object();
-  for (auto& x : page.balances)
-    if (x.account.kind == account_kind::available)
-      balances[std::string{to_string(x.account.currency)}] = balance_json(x);
-  auto id = wallet_id_of(owner);
-  return {{"id", id},
-          {"wallet_id", id},
-          {"user_id", owner},
-          {"wallet_type", "user"},
-          {"currency", to_string(default_currency)},
-          {"balance", format_amount(b.balance)},
-          {"locked_balance", format_amount(b.held)},
-          {"pending_balance", "0"},
-          {"available_balance", format_amount(b.balance - b.held)},
-          {"total_balance", format_amount(b.balance)},
-          {"balances", std::move(balances)},
-          {"is_active", true}};
-}
-
-void wallet_of(const call_ptr& c, const std::optional<std::string>& owner) {
-  if (!owner) return refuse_wallet(c);
-  ask(c, c->e.h.actors.reader(), find_user{*owner}, [c, owner](const user_row& user) {
-    ask(c, c->e.h.actors.reader(), read_balances{*owner}, [c, owner, at = user.created_ms](const balance_page& page) {
-      auto answer = wallet_json(*owner, page);
-      answer["created_at"] = time_json(at);
-      answer["last_updated"] = iso_time(c->e.h.now_ms());
-      c->reply(200, answer);
-    });
-  });
-}
-
-void user_wallet(const call_ptr& c) { wallet_of(c, owner_for(*c, c->params["id"])); }
-
-void wallet_balance(const call_ptr& c) {
-  auto owner = owner_of_wallet(c->params["id"]);
-  wallet_of(c, owner ? owner_for(*c, *owner) : owner);
-}
-
-json transaction_json(const transaction_row& t, const std::string& owner) {
-  auto wallet = [](const account_key& a) {
-    return a.owner.starts_with("user_") ? json(wallet_id_of(a.owner)) : json(nullptr);
-  };
-  auto incoming = t.credit.owner == owner;
-  return {{"id", t.id},
-          {"seq", t.seq},
-          {"wallet_id", wallet_id_of(owner)},
-          {"from_wallet_id", wallet(t.debit)},
-          {"to_wallet_id", wallet(t.credit)},
-          {"type", to_string(t.code)},
-          {"direction", incoming ? "in" : "out"},
-          {"status", "confirmed"},
-          {"amount", format_amount(t.value)},
-          {"fee", "0"},
-          {"currency", to_string(t.debit.currency)},
-          {"job_id", t.job_id.empty() ? json(nullptr) : json(t.job_id)},
-          {"description", t.note},
-          {"created_at", time_json(t.at_ms)},
-          {"confirmed_at", time_json(t.at_ms)}};
-}
-
-void transactions(const call_ptr& c) {
-  auto owner = owner_of_wallet(c->params["id"]);
-  if (owner) owner = owner_for(*c, *owner);
-  if (!owner) return refuse_wallet(c);
-  auto limit = query_integer(c->request.query, "limit", 1, limits::page_rows_max, 50);
-  auto offset = query_integer(c->request.query, "offset", 0, 1'000'000'000, 0);
-  if (!limit || !offset)
-    return c->refuse({errc::invalid, "limit (1 to 1000) and offset (from 0) must be integers", {}, {}});
-  read_transactions message{*owner, static_cast<int32_t>(*limit), static_cast<int32_t>(*offset),
-                            query_value(c->request.query, "job_id")};
-  ask(c, c->e.h.actors.reader(), message, [c, message](const transaction_page& page) {
-    auto rows = json::array();
-    for (auto& t : page.rows) rows.push_back(transaction_json(t, message.owner));
-    c->reply(200, {{"transactions", std::move(rows)},
-                   {"total", page.total},
-                   {"limit", message.limit},
-                   {"offset", message.offset},
-                   {"wallet_id", wallet_id_of(message.owner)}});
+/// The row to undo is read for the answer only; whether it may be undone is the store's to say.
+void correct(const call_ptr& c) {
+  auto body = parse_object(c->request.body);
+  if (auto bad = std::get_if<failure>(&body)) return c->refuse(*bad);
+  fields f{std::get<json>(body)};
+  auto id = f.text("transaction_id", 256, true);
+  auto note = f.text("note", 512, true);
+  if (auto bad = f.problem()) return c->refuse(*bad);
+  auto read = [id](store_reader& db) { return db.books().find_transaction(id); };
+  ask_store(c, std::move(read), [c, id, note](const std::optional<transaction_row>& old) {
+    if (!old) return c->refuse({errc::not_found, "Transaction not found", {}, {}});
+    auto made = *old;
+    made.id = id + "/correction";
+    made.seq = 0;
+    made.code = transfer_code::correction;
+    std::swap(made.debit, made.credit);
+    made.note = note;
+    made.at_ms = c->e.h.now_ms();
+    auto user = old->debit.owner.starts_with("user_") ? old->debit.owner : old->credit.owner;
+    money_post post{user, {}, 200, transaction_json(made, user)};
+    post.answer["transaction_id"] = made.id;
+    post.answer["corrects"] = id;
+    post.what.corrects = correction{id, note};
+    commit_money(c, std::move(post));
   });
 }
 
 }  // namespace
 
 void add_money_routes(std::vector<route>& rows) {
-  rows.push_back({"GET", "/api/v1/account", access::user, "Your account and balances", account});
+  rows.push_back({"GET", "/api/v1/account", access::user, "Your account, balances, usage and ceilings", account});
+  rows.push_back(
+      {"PUT", "/api/v1/account/limits", access::user, "What may be spent in a day, a month, in all", set_limits});
   rows.push_back({"POST", "/api/v1/account/deposit", access::user, "Faucet money (--dev only)", faucet});
-  rows.push_back({"GET", "/api/v1/billing/user/{id}/wallet", access::user, "A user's wallet", user_wallet});
-  rows.push_back({"GET", "/api/v1/billing/user/{id}/balance", access::user, "A user's balance", user_wallet});
-  rows.push_back({"GET", "/api/v1/billing/wallet/{id}/balance", access::user, "A wallet's balance", wallet_balance});
-  rows.push_back({"GET", "/api/v1/billing/wallet/{id}/transactions", access::user,
-                  "Every movement, newest first: ?limit=&offset=&job_id=", transactions});
   rows.push_back({"POST", "/api/admin/credits/grant", access::admin, "Give a user money", grant});
+  rows.push_back({"POST", "/api/admin/ledger/corrections", access::admin, "Undo a transfer by its opposite", correct});
 }
 
 }  // namespace troupe

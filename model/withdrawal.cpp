@@ -58,8 +58,8 @@ bool is_solana_address(std::string_view text) {
   return ones == zeros;
 }
 
-outcome<change> reserve(const withdrawal_wish& x, const withdrawal_rules& rules, const std::string& id,
-                        time_ms now_ms) {
+outcome<change> reserve_withdrawal(const withdrawal_wish& x, const withdrawal_rules& rules, const std::string& id,
+                                   time_ms now_ms) {
   auto payout = x.source == account_kind::payable;
   if (x.value <= 0) return failure{errc::invalid, "amount must be more than zero", {}, {}, "INVALID_AMOUNT"};
   if (!is_solana_address(x.to_address))
@@ -89,13 +89,13 @@ outcome<change> reserve(const withdrawal_wish& x, const withdrawal_rules& rules,
   return c;
 }
 
-change approve(const withdrawal_row& w, const std::string& note, time_ms now_ms) {
+change approve_withdrawal(const withdrawal_row& w, const std::string& note, time_ms now_ms) {
   auto c = move_of(w, withdrawal_state::approved, note, now_ms);
   c.closes->paid = {w.value, w.fee};
   return c;
 }
 
-change cancel(const withdrawal_row& w, const std::string& note, time_ms now_ms) {
+change cancel_withdrawal(const withdrawal_row& w, const std::string& note, time_ms now_ms) {
   return move_of(w, withdrawal_state::cancelled, note, now_ms);
 }
 

@@ -5,16 +5,9 @@
 #include <string_view>
 
 #include "model/change.hpp"
+#include "model/withdrawal_rules.hpp"
 
 namespace troupe {
-
-struct withdrawal_rules {
-  amount max = 1000 * one;       // of one
-  amount daily = 5000 * one;     // of all within 24 hours, per user, source and asset
-  int64_t hours = 24;            // a reservation lapses after so long
-  amount payout_min = 10 * one;  // a provider's payout
-  int64_t payout_fee_bps = 100;  // taken out of it
-};
 
 /// `value` is what leaves the account; a payout's fee is taken out of it.
 struct withdrawal_wish {
@@ -28,11 +21,12 @@ struct withdrawal_wish {
 bool is_solana_address(std::string_view);
 
 /// The hold and the row, both or neither; the store checks the rolling day. `id` begins with "wdr_".
-outcome<change> reserve(const withdrawal_wish&, const withdrawal_rules&, const std::string& id, time_ms now_ms);
+outcome<change> reserve_withdrawal(const withdrawal_wish&, const withdrawal_rules&, const std::string& id,
+                                   time_ms now_ms);
 
 /// Captured for the chain: from here no timer gives it back.
-change approve(const withdrawal_row&, const std::string& note, time_ms now_ms);
+change approve_withdrawal(const withdrawal_row&, const std::string& note, time_ms now_ms);
 /// By its owner, by an admin who rejects it, or because its time is over: everything is released.
-change cancel(const withdrawal_row&, const std::string& note, time_ms now_ms);
+change cancel_withdrawal(const withdrawal_row&, const std::string& note, time_ms now_ms);
 
 }  // namespace troupe

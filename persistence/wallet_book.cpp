@@ -17,6 +17,7 @@ wallet_book::wallet_book(connection& db)
       insert_withdrawal_{db, "INSERT INTO withdrawals(" + withdrawal_columns + ") VALUES(" + marks(13) + ")"},
       find_withdrawal_{db, "SELECT " + withdrawal_columns + " FROM withdrawals WHERE id=?"},
       move_withdrawal_{db, "UPDATE withdrawals SET state=?, changed_ms=?, note=? WHERE id=? AND state=?"},
+      stake_{db, "SELECT balance FROM accounts WHERE owner=? AND kind=? AND asset=?"},
       put_limit_{db,
                  "INSERT INTO spend_limits(scope,period,asset,ceiling) VALUES(?,?,?,?)"
                  " ON CONFLICT(scope,period,asset) DO UPDATE SET ceiling=excluded.ceiling"},
@@ -25,7 +26,16 @@ wallet_book::wallet_book(connection& db)
 bool wallet_book::check(const change& c, change_result& r) {
   if (c.wallet && !check_wallet(*c.wallet, r)) return false;
   if (c.withdraws && !check_open(c, *c.withdraws, r)) return false;
+  for (const auto& t : c.transfers)
+    if (t.code == transfer_code::slash && !check_slash(t, r)) return false;
   return !c.withdrawal || check_move(c, *c.withdrawal, r);
+}
+
+bool wallet_book::check_slash(const transfer& t, change_result& r) {
+  amount pledge = 0;
+  stake_.first([&](row& at) { at(pledge); }, t.debit);
+  return t.value <= pledge / 2 ||
+         refuse(r, errc::conflict, "at most half of a stake is slashed, and it is " + format_amount(pledge));
 }
 
 bool wallet_book::check_wallet(const wallet_row& w, change_result& r) {
@@ -56,6 +66,8 @@ bool wallet_book::check_move(const change& c, const withdrawal_move& m, change_r
     return refuse(r, errc::not_found, "there is no withdrawal " + m.id);
   if (now.state != m.from)
     return refuse(r, errc::conflict, "the withdrawal is " + std::string{to_string(now.state)} + " already");
+  if (m.to == withdrawal_state::approved && m.at_ms >= now.expires_ms)
+    return refuse(r, errc::conflict, "the withdrawal has lapsed");
   auto ends = m.from == withdrawal_state::reserved;
   auto paid = m.to == withdrawal_state::approved ? now.value : 0;
   auto fee = m.to == withdrawal_state::approved ? now.fee : 0;

@@ -107,7 +107,8 @@ struct session {
   }
   bool check(const change& c, time_ms now_ms, change_result& r) {
     accounts.start();
-    if (!rentals.check(c, r) || !wallets.check(c, r)) return false;  // first: who is stale must not hear of the money instead
+    // First: who is stale must not hear of the money instead.
+    if (!rentals.check(c, r) || !wallets.check(c, r)) return false;
     return transfers.check(c, now_ms, r) && holds.check(c, r) && jobs.check(c, r) && people.check(c, r);
   }
   void write(const change& c, time_ms now_ms, change_result& r) {
