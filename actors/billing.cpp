@@ -3,6 +3,7 @@
 #include "actors/actors.hpp"
 #include "config/log.hpp"
 #include "model/rental.hpp"
+#include "model/withdrawal.hpp"
 
 namespace troupe {
 
@@ -15,8 +16,10 @@ constexpr int32_t due_page = 256;
 
 /// What was read as due at one moment.
 struct due_page_of_all {
+  time_ms now_ms = 0;
   std::vector<due_bucket> earnings;
   std::vector<rental> rentals;
+  std::vector<withdrawal_row> withdrawals;  // nobody approved them in time
 };
 
 struct billing_state {
@@ -32,6 +35,7 @@ void look_later(billing_pointer self) { self->delayed_send(self, look_every, tic
 std::vector<change> changes_of(const due_page_of_all& due) {
   std::vector<change> all;
   for (auto& x : due.earnings) all.emplace_back().matures = x.what;
+  for (auto& x : due.withdrawals) all.push_back(cancel_withdrawal(x, "lapsed", due.now_ms));
   return all;
 }
 
@@ -84,9 +88,11 @@ void sweep_rentals(billing_pointer self, const std::vector<rental>& due) {
 void look(billing_pointer self) {
   auto& h = *self->state.h;
   auto due = std::make_shared<due_page_of_all>();
-  read_store ask{[due, now = h.now_ms()](store_reader& db) {
-    due->earnings = db.books().due_earnings(now, due_page);
-    due->rentals = db.books().due_rentals(now, due_page);
+  due->now_ms = h.now_ms();
+  read_store ask{[due](store_reader& db) {
+    due->earnings = db.books().due_earnings(due->now_ms, due_page);
+    due->withdrawals = db.books().lapsed_withdrawals(due->now_ms, due_page);
+    due->rentals = db.books().due_rentals(due->now_ms, due_page);
   }};
   self->request(h.actors.reader(), store_limit, std::move(ask))
       .then(

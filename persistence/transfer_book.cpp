@@ -36,7 +36,11 @@ bool transfer_book::plan(const transfer& t, change_result& r) {
   auto from = accounts_.draft_of(t.debit);
   auto to = accounts_.draft_of(t.credit);
   if (!same) {
-    if (!accounts_.can_spend(from, t.value, r) || !accounts_.move(from, to, t.value, r)) return false;
+    if (!accounts_.can_spend(from, t.value, r)) return false;
+    auto pledge = accounts_.balance(from);
+    if (t.code == transfer_code::slash && t.value > pledge / 2)
+      return refuse(r, errc::conflict, "at most half of a stake is slashed, and it is " + format_amount(pledge));
+    if (!accounts_.move(from, to, t.value, r)) return false;
     accounts_.post({t.id, journal_kind::post, t.code, from, to, t.value, {}, {}, t.note});
   }
   r.balance = accounts_.balance(to);

@@ -165,6 +165,7 @@ verdict verify(connection& db) {
   audit_jobs(a);
   audit_spending(a);
   audit_usage(a);
+  audit_withdrawals(a);
   return std::move(a.found);
 }
 

@@ -17,7 +17,6 @@ wallet_book::wallet_book(connection& db)
       insert_withdrawal_{db, "INSERT INTO withdrawals(" + withdrawal_columns + ") VALUES(" + marks(13) + ")"},
       find_withdrawal_{db, "SELECT " + withdrawal_columns + " FROM withdrawals WHERE id=?"},
       move_withdrawal_{db, "UPDATE withdrawals SET state=?, changed_ms=?, note=? WHERE id=? AND state=?"},
-      stake_{db, "SELECT balance FROM accounts WHERE owner=? AND kind=? AND asset=?"},
       put_limit_{db,
                  "INSERT INTO spend_limits(scope,period,asset,ceiling) VALUES(?,?,?,?)"
                  " ON CONFLICT(scope,period,asset) DO UPDATE SET ceiling=excluded.ceiling"},
@@ -26,16 +25,9 @@ wallet_book::wallet_book(connection& db)
 bool wallet_book::check(const change& c, change_result& r) {
   if (c.wallet && !check_wallet(*c.wallet, r)) return false;
   if (c.withdraws && !check_open(c, *c.withdraws, r)) return false;
-  for (const auto& t : c.transfers)
-    if (t.code == transfer_code::slash && !check_slash(t, r)) return false;
+  if (c.corrects && c.corrects->transfer_id.starts_with("hold_wdr_"))
+    return refuse(r, errc::conflict, "that is on its way out: it cannot be taken back by a correction");
   return !c.withdrawal || check_move(c, *c.withdrawal, r);
-}
-
-bool wallet_book::check_slash(const transfer& t, change_result& r) {
-  amount pledge = 0;
-  stake_.first([&](row& at) { at(pledge); }, t.debit);
-  return t.value <= pledge / 2 ||
-         refuse(r, errc::conflict, "at most half of a stake is slashed, and it is " + format_amount(pledge));
 }
 
 bool wallet_book::check_wallet(const wallet_row& w, change_result& r) {

@@ -20,13 +20,11 @@ public:
 private:
   bool check_wallet(const wallet_row&, change_result&);
   bool check_open(const change&, const withdrawal_open&, change_result&);
-  bool check_slash(const transfer&, change_result&);
   bool check_move(const change&, const withdrawal_move&, change_result&);
 
   statement any_wallet_, any_address_, insert_wallet_;
   statement any_withdrawal_, taken_, insert_withdrawal_;
   statement find_withdrawal_, move_withdrawal_;
-  statement stake_;
   statement put_limit_, delete_limit_;
 };
 
