@@ -1,6 +1,7 @@
 // Text completions: one inference job, held, run and paid like any other; the answer waits for its end.
 #include "config/world.hpp"
 #include "http/job_json.hpp"
+#include "http/money_post.hpp"
 #include "http/routes.hpp"
 #include "model/params.hpp"
 
@@ -63,6 +64,21 @@ void submitted(const call_ptr& c, const job& j, const std::string& model, bool s
                  {"stream", true}});
 }
 
+/// The first request of this key made that job: its answer once it has ended, 409 as long as it has not.
+void replay(const call_ptr& c, const std::string& job_id, const std::string& model, bool stream) {
+  ask(c, c->e.h.actors.reader(), find_job{job_id, c->who.user_id}, [c, model, stream](const job_view& v) {
+    if (!is_terminal(v.row.state) && !stream)
+      return c->refuse(
+          {errc::conflict, "the first request of that key is in flight", {}, {}, "IDEMPOTENCY_IN_PROGRESS"});
+    c->done = [done = c->done](http_reply x) {
+      x.headers.emplace_back("Idempotent-Replayed", "true");
+      done(std::move(x));
+    };
+    if (stream) return submitted(c, v.row, model, true);
+    answer(c, v);
+  });
+}
+
 outcome<submission> read_completion(const json& body, std::string& model, bool& stream) {
   fields f{body};
   model = f.text("model", 256);
@@ -100,10 +116,13 @@ void place_completion(const call_ptr& c, submission s, const std::string& model,
   if (auto bad = std::get_if<failure>(&planned)) return c->refuse(*bad);
   auto j = std::get<job>(planned);
   submit_jobs message{c->who.user_id, {}, c->who.limits};
-  message.jobs.push_back({{j, std::move(s.spec)}, {}});
+  auto once = once_of(*c, "POST /api/v1/completions", c->request.body, 200, {{"job_id", j.id}});
+  if (auto bad = std::get_if<failure>(&once)) return c->refuse(*bad);
+  message.jobs.push_back({{j, std::move(s.spec)}, std::get<std::optional<idempotency_row>>(std::move(once))});
   ask(c, c->e.h.actors.wallets.get(), std::move(message), [c, j, model, stream](const commit_results& done) {
     auto& result = done.results.at(0);
     if (result.why != errc::ok) return c->refuse(to_failure(result));
+    if (result.replayed) return replay(c, json::parse(result.body)["job_id"], model, stream);
     submitted(c, j, model, stream);
   });
 }

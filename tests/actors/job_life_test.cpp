@@ -19,7 +19,7 @@ TEST_CASE("a submitted job is claimed, started, finished and paid once") {
   auto j = w.row(id);
   CHECK(j.state == job_state::succeeded);
   CHECK(j.cost == 262'500);  // 3.6 s at 0.25 an hour and 5 % on top
-  CHECK(w.balance(house_world::provider, account_kind::earned).balance == 250'000);
+  CHECK(w.income(house_world::provider) == 250'000);
   CHECK(w.balance(house_world::user).balance == 100 * one - 262'500);
   CHECK(w.balance(house_world::user).held == 0);
   CHECK(w.events(id) == kinds{"queued", "started", "progress", "completed"});

@@ -158,6 +158,10 @@ public:
       if (x.account.kind == kind && x.account.currency == asset::dgpu) return x;
     return {};
   }
+  /// Earned, or payable already.
+  amount income(const std::string& owner) {
+    return balance(owner, account_kind::earned).balance + balance(owner, account_kind::payable).balance;
+  }
   std::vector<std::string> events(const std::string& job_id) {
     std::vector<std::string> kinds;
     for (auto& e : reader().events_after(user, job_id, 0, 1'000)) kinds.push_back(e.kind);
