@@ -99,7 +99,7 @@ void take_out(const call_ptr& c, const withdrawal_wish& wish, const json& more) 
   if (auto bad = std::get_if<failure>(&made)) return c->refuse(*bad);
   auto& what = std::get<change>(made);
   auto answer = withdrawal_json(what.withdraws->row);
-  answer.update(more);
+  if (more.is_object()) answer.update(more);
   commit_money(c, {wish.user_id, std::move(what), 202, std::move(answer)});
 }
 

@@ -269,12 +269,14 @@ class ceilings_hold_back_what_they_should(Billing):
 
 
 class providers_are_paid_out(Billing):
-    flags = ("--slots", "1", "--price-per-hour", "72000")  # 20 dGPU a second
+    flags = ("--slots", "0")
 
     def test_income_matures_is_paid_out_and_the_fee_is_taken_from_it(self):
         user = self.new_user(3000 * NANO)
         stream = Stream(self.server.dev["base_url"], user.key, "?after=0")
         self.addCleanup(stream.close)
+        node = self.start_node("dear", "--slots", "1", "--price-per-hour", "72000")  # 20 dGPU a second
+        node.wait_log("joined")
         stream.wait_end(user.submit(script("sleep 1", max_price_per_hour="72000")))
         provider, me = self.admin, self.server.dev["admin_id"]
         path = f"/api/v1/billing/provider/{me}"
