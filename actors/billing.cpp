@@ -58,7 +58,7 @@ void refuse_rentals(billing_pointer self, const std::vector<rental>& asked, cons
   for (size_t i = 0; i < asked.size(); ++i) {
     auto why = answer.results.at(i).why;
     if (why == errc::insufficient_funds || why == errc::limit_exceeded)
-      next.changes.push_back(refused_rental(asked[i], h.now_ms()));
+      next.changes.push_back(refused_rental(asked[i], h.now_ms(), h.matures_ms()));
     else if (why != errc::ok && why != errc::stale)
       log::error("a session could not go on", {{"session_id", asked[i].id}, {"why", answer.results[i].detail}});
   }
@@ -74,8 +74,9 @@ void sweep_rentals(billing_pointer self, const std::vector<rental>& due) {
   std::vector<rental> asked;
   commit_changes ask;
   for (auto& r : due) {
-    auto c = due_change(r, h.now_ms());
+    auto c = due_change(r, h.now_ms(), h.matures_ms());
     if (!c) continue;
+    c->low_balance = h.settings.low_balance_amount;
     asked.push_back(r);
     ask.changes.push_back(std::move(*c));
   }

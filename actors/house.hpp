@@ -66,6 +66,9 @@ struct house {
   clock_fn now_ms = wall_ms;
   clock_fn steady = steady_ms;
   directory actors;
+
+  /// When what a provider earns now may be paid out.
+  time_ms matures_ms() const { return now_ms() + settings.dispute_window_seconds * 1000; }
 };
 
 inline constexpr auto store_limit = std::chrono::milliseconds{limits::store_ms};

@@ -6,14 +6,15 @@
 #include "actors/market.hpp"
 #include "actors/messages.hpp"
 
-#define TROUPE_EACH_WIRE_TYPE(X)                                                                                   \
-  X(lease_ref)                                                                                                     \
-  X(join_node)                                                                                                     \
-  X(node_welcome)                                                                                                  \
-  X(node_beat)                                                                                                     \
-  X(beat_reply)                                                                                                    \
-  X(run_order) X(run_jobs) X(stop_jobs) X(job_progress) X(job_finished) X(node_report) X(report_ack) X(gpu_device) \
-      X(label) X(artifact) X(run_report)
+#define TROUPE_EACH_WIRE_TYPE(X)                                                                               \
+  X(lease_ref)                                                                                                 \
+  X(join_node)                                                                                                 \
+  X(node_welcome)                                                                                              \
+  X(node_beat)                                                                                                 \
+  X(beat_reply)                                                                                                \
+  X(run_order)                                                                                                 \
+  X(run_jobs) X(stop_jobs) X(job_progress) X(job_finished) X(node_report) X(report_ack) X(gpu_device) X(label) \
+      X(artifact) X(run_report)
 
 #define TROUPE_EACH_LOCAL_TYPE(X)                                                                                    \
   X(commit_results)                                                                                                  \
@@ -21,7 +22,8 @@
   X(ledger_health)                                                                                                   \
   X(get_health)                                                                                                      \
   X(find_job)                                                                                                        \
-  X(job_view) X(job_page) X(list_jobs) X(brief_page) X(list_live_jobs) X(event_page) X(read_events) X(event_head)    \
+  X(job_view)                                                                                                        \
+  X(job_page) X(list_jobs) X(brief_page) X(list_live_jobs) X(event_page) X(read_events) X(event_head)                \
       X(read_event_head) X(find_user) X(user_row) X(find_login) X(find_node_key) X(node_key_row) X(node_page)        \
           X(list_nodes) X(balance_page) X(read_balances) X(transaction_page) X(read_transactions) X(find_credential) \
               X(credential_row) X(principal) X(admit) X(forget_credential) X(forget_user) X(passivate) X(registered) \

@@ -212,10 +212,8 @@ struct pending_step {
 void commit(job_pointer self, job before, step made, const any_job_input& input) {
   auto& state = self->state;
   auto* f = std::get_if<finish>(&input);
-  auto now = state.h->now_ms();
-  auto c = change_of(before, state.spec, made, f != nullptr ? f->report : run_report{}, now);
-  if (c.closes && c.closes->paid.subtotal > 0)
-    c.closes->matures_ms = now + state.h->settings.dispute_window_seconds * 1000;
+  auto c = change_of(before, state.spec, made, f != nullptr ? f->report : run_report{}, state.h->now_ms());
+  if (c.closes && c.closes->paid.subtotal > 0) c.closes->matures_ms = state.h->matures_ms();
   auto p = std::make_shared<const pending_step>(pending_step{std::move(before), std::move(made), input});
   state.in_flight += 1;
   self->request(state.h->actors.ledger.get(), ledger_limit, commit_changes{{std::move(c)}})

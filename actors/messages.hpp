@@ -124,7 +124,7 @@ struct find_credential {
 struct principal {
   std::string user_id, email, username, organization, role, tier, credential;
   time_ms created_ms = 0;
-  std::string key_id;  // of the API key; empty for a login session
+  std::string key_id;               // of the API key; empty for a login session
   std::vector<spend_limit> limits;  // of the user and of the API key that asks
 };
 /// Lets a request in, or says why not (unauthenticated).

@@ -23,7 +23,7 @@ option secret(std::string_view name, std::string_view commands, std::string_view
   return {name, help, commands, option_shape::value, true, std::move(aliases)};
 }
 
-std::vector<binding> make_bindings() {
+std::vector<binding> door_bindings() {
   using c = config;
   constexpr int64_t year_minutes = 366 * 24 * 60;
   return {
@@ -51,6 +51,12 @@ std::vector<binding> make_bindings() {
        bounded{&c::commit_delay_us, 0, 2000}},
       {plain("readers", "serve", "read-only database connections"), bounded{&c::readers, 1, 64}},
       {plain("http-threads", "serve", "threads of the REST and WebSocket door"), bounded{&c::http_threads, 1, 256}},
+  };
+}
+
+std::vector<binding> money_bindings() {
+  using c = config;
+  return {
       {plain("fee-bps", "serve", "platform fee in 1/100 of a percent"), bounded{&c::fee_bps, 0, 10'000}},
       {plain("fee-mode", "serve", "on_top: the user pays price and fee; inclusive: the fee comes out of the price"),
        &c::fee_mode},
@@ -80,6 +86,12 @@ std::vector<binding> make_bindings() {
       {plain("dispute-window-seconds", "serve", "how long a provider's income waits before it may be paid out"),
        bounded{&c::dispute_window_seconds, 0, 366 * 86'400}},
       {plain("low-balance", "serve", "dGPU below which a user is warned by an event; 0: never"), &c::low_balance},
+  };
+}
+
+std::vector<binding> node_bindings() {
+  using c = config;
+  return {
       {plain("slots", "serve node", "jobs at a time; -1: number of CPU cores, 0 (serve): no node in the gateway"),
        bounded{&c::slots, -1, 100'000}},
       {plain("join", "node", "HOST:PORT of a gateway's cluster door"), &c::join},
@@ -96,6 +108,12 @@ std::vector<binding> make_bindings() {
        &c::log_level},
       {plain("log-format", "serve node ledger migrate", "auto, json or human", {"LOG_FORMAT"}), &c::log_format},
   };
+}
+
+std::vector<binding> make_bindings() {
+  auto all = door_bindings();
+  for (auto& rows : {money_bindings(), node_bindings()}) all.insert(all.end(), rows.begin(), rows.end());
+  return all;
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include "http/quote.hpp"
 #include "http/rental_json.hpp"
 #include "http/routes.hpp"
+#include "model/spending.hpp"
 
 namespace troupe {
 
@@ -135,6 +136,10 @@ outcome<money_step> plan_start(const call& c, rental_wish wish, store_reader& db
   if (auto bad = std::get_if<failure>(&opened)) return *bad;
   money_step s{wish.user_id, std::move(std::get<change>(opened)), 201, {}};
   auto& row = s.what.rents->next;
+  auto limits = db.books().spend_limits("user:" + wish.user_id);
+  auto own = wish.key_id.empty() ? std::vector<spend_limit>{} : db.books().spend_limits("key:" + wish.key_id);
+  limits.insert(limits.end(), own.begin(), own.end());
+  s.what.opens->guards = guards_of(limits, row.currency, now);
   s.answer = rental_costs_json(row, std::max<amount>(0, free - row.hold), now);
   s.answer["message"] = "Session started";
   return s;
@@ -176,7 +181,7 @@ outcome<money_step> plan_end(const call& c, const std::string& id, store_reader&
   auto by_renter = side_of(c, r) == side::renter;
   money_step s{r.user_id,
                end_rental(r, by_renter ? rental_state::completed : rental_state::terminated,
-                          by_renter ? "user" : "provider", now),
+                          by_renter ? "user" : "provider", now, c.e.h.matures_ms()),
                200,
                {}};
   auto& row = s.what.rents->next;
@@ -207,7 +212,7 @@ outcome<money_step> plan_report(const call& c, const usage_report& u, store_read
   if (auto bad = std::get_if<failure>(&found)) return *bad;
   auto& r = std::get<rental>(found);
   auto now = c.e.h.now_ms();
-  money_step s{r.user_id, tick_rental(r, u.reading, now), 200, {}};
+  money_step s{r.user_id, tick_rental(r, u.reading, now, c.e.h.matures_ms()), 200, {}};
   auto& row = s.what.rents->next;
   s.answer = {{"message", "Usage recorded"},
               {"status", "success"},

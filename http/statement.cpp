@@ -2,8 +2,10 @@
 #include "http/statement.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "config/world.hpp"
+#include "http/csv.hpp"
 #include "http/wallet_id.hpp"
 
 namespace troupe {
@@ -15,20 +17,6 @@ amount change_by(const transaction_row& t, const account_key& account) {
   if (t.debit == t.credit) return 0;
   if (t.debit == account) return -t.value;
   return t.credit == account ? t.value : 0;
-}
-
-/// Quoted for a table program; a text that such a program would compute gets a quote before it.
-std::string cell(std::string text) {
-  if (!text.empty() && std::string_view{"=+-@\t\r"}.find(text[0]) != std::string_view::npos) text.insert(0, "'");
-  std::string quoted = "\"";
-  for (auto c : text) quoted += c == '"' ? std::string{"\"\""} : std::string{c};
-  return quoted + "\"";
-}
-
-std::string line(const std::string& at, const std::string& id, const std::string& type, const std::string& change,
-                 amount balance, const std::string& job_id, const std::string& note) {
-  return at + "," + id + "," + type + "," + change + "," + format_amount(balance) + "," + job_id + "," + cell(note) +
-         "\n";
 }
 
 }  // namespace
@@ -76,17 +64,20 @@ json statement_json(const statement& s, time_ms now_ms) {
 }
 
 http_reply statement_csv(const statement& s) {
-  http_reply reply;
-  reply.content_type = "text/csv; charset=utf-8";
-  reply.headers.emplace_back("Content-Disposition", "attachment; filename=\"statement.csv\"");
-  auto& out = reply.body;
-  out = "created_at,id,type,amount,balance,job_id,description\n";
-  out += line("", "", "opening", "", s.opening, "", std::string{to_string(s.account.currency)});
-  for (auto& x : s.lines)
-    out += line(iso_time(x.row.at_ms), x.row.id, std::string{to_string(x.row.code)}, format_amount(x.change), x.balance,
-                x.row.job_id, x.row.note);
-  out += line("", "", "closing", "", s.closing, "", std::string{to_string(s.account.currency)});
-  return reply;
+  std::string out = csv_line({"created_at", "id", "type", "in", "out", "balance", "currency", "job_id", "description"});
+  std::string currency{to_string(s.account.currency)};
+  auto edge = [&](const char* what, amount balance) {
+    out += csv_line({"", "", what, "", "", format_amount(balance), currency, "", ""});
+  };
+  edge("opening", s.opening);
+  for (auto& x : s.lines) {
+    auto moved = format_amount(std::abs(x.change));
+    auto came = x.change > 0;
+    out += csv_line({iso_time(x.row.at_ms), x.row.id, std::string{to_string(x.row.code)}, came ? moved : "",
+                     came ? "" : moved, format_amount(x.balance), currency, x.row.job_id, x.row.note});
+  }
+  edge("closing", s.closing);
+  return csv_reply("statement.csv", std::move(out));
 }
 
 }  // namespace troupe

@@ -10,9 +10,9 @@ struct desk : house_world {
   withdrawal_row reserve(amount value, int64_t hours = 24) {
     withdrawal_rules rules;
     rules.hours = hours;
-    auto made = reserve_withdrawal({user, "So11111111111111111111111111111111111111112", account_kind::available,
-                                    asset::dgpu, value},
-                                   rules, new_id("wdr"), wall);
+    auto made = reserve_withdrawal(
+        {user, "So11111111111111111111111111111111111111112", account_kind::available, asset::dgpu, value}, rules,
+        new_id("wdr"), wall);
     auto c = std::get<change>(made);
     auto done = must(actors().wallets.get(), change_money{user, c});
     INFO(done.detail);
