@@ -5,6 +5,7 @@ import threading
 import time
 import unittest
 
+import billing_test
 from house import ENDS, HERE, PATIENCE, House, decimal, nano, noop, parallel, run, script, until
 from stream import Stream
 
@@ -25,7 +26,7 @@ class on_postgres:
         postgres("start", cls.cluster)
         cls.addClassCleanup(postgres, "stop", cls.cluster)
         cls.database = f"postgresql://postgres@/postgres?host={cls.cluster}"
-        cls.flags = ("--slots", "2", "--database", cls.database)
+        cls.flags = (*cls.flags, "--database", cls.database)
         super().setUpClass()
 
     def assert_books(self):
@@ -74,6 +75,18 @@ class the_main_job_on_postgres(on_postgres, House):
                              "--database", self.database)
         self.assertEqual(code, 1)
         self.assertIn("in use by another server", out + err)
+
+
+class a_thousand_mixed_requests_on_postgres_leave_exact_books(
+        on_postgres, billing_test.a_thousand_mixed_requests_on_ten_wallets_leave_exact_books):
+    looks = 3  # each is a psql of its own
+
+    def watch(self, stop, seen):
+        """From a connection of its own: no account below what is held in it, and every asset adds up to nothing."""
+        while not stop.is_set():
+            poor = self.sql("SELECT owner FROM accounts WHERE kind <> 70 AND (balance < 0 OR held < 0 OR balance < held)")
+            sums = self.sql("SELECT asset FROM accounts GROUP BY asset HAVING sum(balance) <> 0")
+            seen.append((poor.split(), sums.split()))
 
 
 class the_database_goes_away_and_comes_back(on_postgres, House):
