@@ -25,6 +25,8 @@ struct join_node {
   std::vector<label> labels;
   std::vector<std::string> models;
   std::vector<lease_ref> holding;
+  int32_t cpu_cores = 0;
+  int64_t memory_mb = 0, disk_mb = 0;
 };
 
 struct node_welcome {
@@ -42,6 +44,7 @@ struct node_beat {
   using reply = beat_reply;
   int64_t session = 0;
   std::vector<lease_ref> holding;
+  node_metrics metrics;
 };
 
 /// node -> agent.
@@ -51,6 +54,7 @@ struct run_order {
   job_kind kind = job_kind::noop;
   std::string params;
   int64_t timeout_ms = 0;
+  std::vector<gpu_share> devices;
 };
 struct run_jobs {
   std::vector<run_order> orders;
@@ -83,16 +87,13 @@ struct report_ack {
 };
 
 template <class I>
-auto inspect(I& f, gpu_device& x) {
-  return f(x.model, x.vram_mb);
-}
-template <class I>
 auto inspect(I& f, lease_ref& x) {
   return f(x.job_id, x.epoch);
 }
 template <class I>
 auto inspect(I& f, join_node& x) {
-  return f(x.node_key, x.name, x.instance, x.region, x.slots, x.rate, x.gpus, x.labels, x.models, x.holding);
+  return f(x.node_key, x.name, x.instance, x.region, x.slots, x.rate, x.gpus, x.labels, x.models, x.holding,
+           x.cpu_cores, x.memory_mb, x.disk_mb);
 }
 template <class I>
 auto inspect(I& f, node_welcome& x) {
@@ -100,7 +101,7 @@ auto inspect(I& f, node_welcome& x) {
 }
 template <class I>
 auto inspect(I& f, node_beat& x) {
-  return f(x.session, x.holding);
+  return f(x.session, x.holding, x.metrics);
 }
 template <class I>
 auto inspect(I& f, beat_reply& x) {
@@ -108,7 +109,7 @@ auto inspect(I& f, beat_reply& x) {
 }
 template <class I>
 auto inspect(I& f, run_order& x) {
-  return f(x.job_id, x.epoch, x.kind, x.params, x.timeout_ms);
+  return f(x.job_id, x.epoch, x.kind, x.params, x.timeout_ms, x.devices);
 }
 template <class I>
 auto inspect(I& f, run_jobs& x) {

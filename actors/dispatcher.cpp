@@ -54,7 +54,8 @@ void match(dispatcher_pointer self) {
   for (auto& g : grants) {
     auto* n = s.board.find_node(g.node_id);
     s.claimed[g.job_id] = s.h->steady();
-    self->send(jobs, tell_job{g.job_id, job_input::claim{n->id, n->session, n->user_id, n->rate}});
+    self->send(jobs,
+               tell_job{g.job_id, job_input::claim{n->id, n->session, n->user_id, n->rate, format_shares(g.devices)}});
   }
   if (grants.size() == match_max) match_soon(self);
 }
@@ -152,8 +153,12 @@ dispatcher_actor::behavior_type dispatcher(dispatcher_pointer self, house* h) {
       [self](read_market) -> caf::result<market_view> { return self->state.board.market(); },
       [self](node_joined& x) {
         std::vector<ready_job> busy;
-        for (auto& j : x.busy) busy.push_back({j.id, j.user_id, j.priority, std::move(j.needs)});
+        for (auto& j : x.busy) busy.push_back({j.id, j.user_id, j.priority, std::move(j.needs), std::move(j.devices)});
         self->state.board.put_node(std::move(x.offer), busy);
+        match_soon(self);
+      },
+      [self](node_changed& x) {
+        self->state.board.change_node(std::move(x.offer));
         match_soon(self);
       },
       [self](const node_left& x) { self->state.board.remove_node(x.node_id); },

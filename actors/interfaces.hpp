@@ -13,26 +13,29 @@
   X(node_beat)                                                                                                 \
   X(beat_reply)                                                                                                \
   X(run_order)                                                                                                 \
-  X(run_jobs) X(stop_jobs) X(job_progress) X(job_finished) X(node_report) X(report_ack) X(gpu_device) X(label) \
-      X(artifact) X(run_report)
+  X(run_jobs)                                                                                                  \
+  X(stop_jobs) X(job_progress) X(job_finished) X(node_report) X(report_ack) X(gpu_device) X(label) X(artifact) \
+      X(run_report) X(gpu_share) X(gpu_metrics) X(node_metrics)
 
-#define TROUPE_EACH_LOCAL_TYPE(X)                                                                                    \
-  X(commit_results)                                                                                                  \
-  X(commit_changes)                                                                                                  \
-  X(ledger_health)                                                                                                   \
-  X(get_health)                                                                                                      \
-  X(find_job)                                                                                                        \
-  X(job_view)                                                                                                        \
-  X(job_page) X(list_jobs) X(brief_page) X(list_live_jobs) X(event_page) X(read_events) X(event_head)                \
-      X(read_event_head) X(find_user) X(user_row) X(find_login) X(find_node_key) X(node_key_row) X(node_page)        \
-          X(list_nodes) X(balance_page) X(read_balances) X(transaction_page) X(read_transactions) X(find_credential) \
-              X(credential_row) X(principal) X(admit) X(forget_credential) X(forget_user) X(passivate) X(registered) \
-                  X(register_user) X(logged_in) X(log_in) X(made_api_key) X(make_api_key) X(submit_jobs)             \
-                      X(deposit_money) X(change_result) X(tell_job) X(cancel_job) X(await_job) X(jobs_waiting)       \
-                          X(job_withdrawn) X(slot_freed) X(node_joined) X(node_left) X(send_run) X(send_stop)        \
-                              X(send_ack) X(node_silent) X(attempt_progress) X(attempt_done) X(announce_nodes)       \
-                                  X(nodes_left) X(committed) X(rung) X(socket_drained) X(read_done) X(read_store)    \
-                                      X(change_money) X(market_view) X(read_market) X(tick) X(flush) X(leave)
+#define TROUPE_EACH_LOCAL_TYPE(X)                                                                                     \
+  X(commit_results)                                                                                                   \
+  X(commit_changes)                                                                                                   \
+  X(ledger_health)                                                                                                    \
+  X(get_health)                                                                                                       \
+  X(find_job)                                                                                                         \
+  X(job_view)                                                                                                         \
+  X(job_page)                                                                                                         \
+  X(list_jobs) X(brief_page) X(list_live_jobs) X(event_page) X(read_events) X(event_head) X(read_event_head)          \
+      X(find_user) X(user_row) X(find_login) X(find_node_key) X(node_key_row) X(node_page) X(list_nodes)              \
+          X(balance_page) X(read_balances) X(transaction_page) X(read_transactions) X(find_credential)                \
+              X(credential_row) X(principal) X(admit) X(forget_credential) X(forget_user) X(passivate) X(registered)  \
+                  X(register_user) X(logged_in) X(log_in) X(made_api_key) X(make_api_key) X(submit_jobs)              \
+                      X(deposit_money) X(change_result) X(tell_job) X(cancel_job) X(await_job) X(jobs_waiting)        \
+                          X(job_withdrawn) X(slot_freed) X(node_joined) X(node_changed) X(node_left) X(send_run)      \
+                              X(send_stop) X(send_ack) X(node_silent) X(attempt_progress) X(attempt_done)             \
+                                  X(announce_nodes) X(nodes_left) X(committed) X(rung) X(socket_drained) X(read_done) \
+                                      X(read_store) X(change_money) X(market_view) X(read_market) X(tick) X(flush)    \
+                                          X(leave)
 
 #define TROUPE_LOCAL(T) CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::T)
 TROUPE_EACH_LOCAL_TYPE(TROUPE_LOCAL)
@@ -127,7 +130,7 @@ using dispatcher_actor = caf::typed_actor<
     // What is free, and what waits.
     asked<read_market>,
     // Nodes come and go.
-    told<node_joined>, told<node_left>, told<nodes_left>,
+    told<node_joined>, told<node_changed>, told<node_left>, told<nodes_left>,
     // INTERNAL: due jobs; the safety scan of the store.
     told<tick>,
     // INTERNAL: the mailbox is drained: match.

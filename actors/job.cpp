@@ -142,7 +142,8 @@ void acknowledge(job_pointer self, int64_t epoch, const std::string& node_id, bo
 
 void order_run(job_pointer self, const job& j, bool again) {
   auto& s = self->state;
-  run_order order{j.id, j.lease_epoch, s.spec.kind, s.spec.params, j.timeout_ms};
+  run_order order{j.id,          j.lease_epoch, s.spec.kind,
+                  s.spec.params, j.timeout_ms,  parse_shares(j.devices).value_or(std::vector<gpu_share>{})};
   self->send(s.h->actors.nodes.get(), send_run{j.node_id, j.node_session, std::move(order), again});
 }
 

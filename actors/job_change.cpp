@@ -61,7 +61,7 @@ change change_of(const job& before, const job_spec& spec, const step& s, const r
 }
 
 job_brief brief_of(const job& j, const demand& needs) {
-  return {j.id, j.user_id, j.state, j.priority, j.lease_epoch, j.created_ms, j.run_at_ms, j.node_id, needs};
+  return {j.id, j.user_id, j.state, j.priority, j.lease_epoch, j.created_ms, j.run_at_ms, j.node_id, needs, j.devices};
 }
 
 }  // namespace troupe

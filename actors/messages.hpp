@@ -236,6 +236,10 @@ struct node_joined {
   node_offer offer;
   std::vector<job_brief> busy;
 };
+/// What a node offers is different now: trust, price, draining. What runs there goes on.
+struct node_changed {
+  node_offer offer;
+};
 struct node_left {
   std::string node_id;
 };

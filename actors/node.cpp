@@ -23,6 +23,7 @@ struct node_state {
   int64_t session = 0;
   agent_port agent;
   int64_t last_beat_ms = 0;
+  node_metrics metrics;
   std::unordered_map<std::string, given> leases;
   // gathered for the agent
   run_jobs runs;
@@ -89,6 +90,7 @@ void store_beat(node_pointer self, const std::string& state) {
   row.state = state;
   row.session_epoch = s.session;
   row.seen_ms = s.h->now_ms();
+  row.metrics = s.metrics;
   row.lease_until_ms = row.seen_ms + (state == "online" ? limits::lease_ttl_ms : 0);
   c.node = std::move(row);
   self->request(s.h->actors.ledger.get(), ledger_limit, commit_changes{{std::move(c)}})
@@ -118,6 +120,7 @@ beat_reply on_beat(node_pointer self, const node_beat& x) {
   auto& s = self->state;
   if (x.session != s.session) return {false};
   s.last_beat_ms = s.h->steady();
+  s.metrics = x.metrics;
   compare_leases(self, x.holding);
   store_beat(self, "online");
   return {true};

@@ -20,8 +20,7 @@ struct joined_node {
   node_actor handle;
   int64_t session = 0;
   std::string instance;
-  join_node offer;
-  std::string user_id;
+  node_offer offer;
 };
 
 struct nodes_state {
@@ -59,11 +58,17 @@ node_row row_of(const join_node& ask, const node_key_row& key, time_ms now_ms) {
   row.labels = join_texts(labels);
   row.models = join_texts(ask.models);
   row.registered_ms = row.seen_ms = now_ms;
+  row.cpu_cores = ask.cpu_cores;
+  row.memory_mb = ask.memory_mb;
+  row.disk_mb = ask.disk_mb;
+  row.devices = ask.gpus;
   return row;
 }
 
 node_offer offer_of(const node_row& row, const join_node& ask, int64_t session) {
-  return {row.id, row.user_id, row.region, session, row.slots, row.rate, ask.gpus, ask.labels, ask.models};
+  return {row.id,        row.user_id,         row.region,  session,       row.slots,     row.rate,
+          ask.gpus,      ask.labels,          ask.models,  row.cpu_cores, row.memory_mb, row.disk_mb,
+          row.trust_ppm, row.reliability_ppm, row.draining};
 }
 
 void lose(nodes_pointer self, const std::string& job_id, int64_t epoch) {
@@ -109,7 +114,8 @@ void welcome(nodes_pointer self, const node_row& row, const join_node& ask, int6
   auto handle = spawn_node(*s.h, answer, agent, r.keep);
   self->link_to(handle.address());  // without this register a node must join again
   s.awaited.erase(row.id);
-  s.here[row.id] = {handle, session, ask.instance, ask, row.user_id};
+  auto offer = offer_of(row, ask, session);
+  s.here[row.id] = {handle, session, ask.instance, offer};
   for (auto& x : r.lost) lose(self, x.job_id, x.epoch);
   for (auto& j : r.busy)
     if (j.state == job_state::cancelling) self->send(handle, send_stop{row.id, {j.id, j.lease_epoch}});
@@ -119,7 +125,7 @@ void welcome(nodes_pointer self, const node_row& row, const join_node& ask, int6
                             {"slots", std::to_string(row.slots)},
                             {"kept", std::to_string(r.keep.size())},
                             {"lost", std::to_string(r.lost.size())}});
-  self->send(s.h->actors.dispatcher.get(), node_joined{offer_of(row, ask, session), r.busy});
+  self->send(s.h->actors.dispatcher.get(), node_joined{std::move(offer), r.busy});
   promise.deliver(std::move(answer), caf::actor_cast<node_port>(handle));
 }
 
@@ -252,9 +258,7 @@ void announce(nodes_pointer self) {
               std::vector<job_brief> busy;
               for (auto& j : page.jobs)
                 if (j.node_id == id) busy.push_back(j);
-              node_offer offer{id,           n.user_id,    n.offer.region, n.session,     n.offer.slots,
-                               n.offer.rate, n.offer.gpus, n.offer.labels, n.offer.models};
-              self->send(s.h->actors.dispatcher.get(), node_joined{std::move(offer), std::move(busy)});
+              self->send(s.h->actors.dispatcher.get(), node_joined{n.offer, std::move(busy)});
             }
           },
           [self](const caf::error&) { self->delayed_send(self, 500ms, announce_nodes{}); });

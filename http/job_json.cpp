@@ -34,8 +34,27 @@ json result_json(const run_report& r, job_kind kind) {
   return result;
 }
 
+/// What the newest grant gave it of the node's devices.
+json devices_json(const std::string& shares) {
+  auto list = json::array();
+  for (auto& x : parse_shares(shares).value_or(std::vector<gpu_share>{}))
+    list.push_back({{"device", x.device}, {"vram_mb", x.vram_mb}});
+  return list;
+}
+
 /// 420'000 ppm as 0.42: a plain number for progress bars, no money.
 double progress_number(int32_t ppm) { return ppm / 1'000'000.0; }
+
+/// From 0 to 1 as a number or a decimal string, in millionths.
+int32_t read_share(fields& f, std::string_view name) {
+  auto* x = f.any(name);
+  if (x == nullptr || x->is_null()) return 0;
+  auto text = x->is_string() ? x->get<std::string>() : x->is_number() ? x->dump() : std::string{};
+  auto value = parse_amount(text);
+  if (value && *value >= 0 && *value <= one) return static_cast<int32_t>(*value / (one / 1'000'000));
+  f.refuse(std::string{name} + " must be a number from 0 to 1");
+  return 0;
+}
 
 void read_demand(fields& f, demand& needs) {
   needs.gpu_type = f.text("gpu_type", 128);
@@ -43,6 +62,14 @@ void read_demand(fields& f, demand& needs) {
   needs.vram_mb = f.integer("vram_mb", 0, 16 * 1024 * 1024, 0);
   needs.region = f.text("region", 128);
   needs.labels = f.labels("labels", limits::labels_max);
+  needs.cpu_cores = static_cast<int32_t>(f.integer("cpu_cores", 0, limits::cpu_cores_max, 0));
+  needs.memory_mb = f.integer("memory_mb", 0, limits::memory_mb_max, 0);
+  needs.disk_mb = f.integer("disk_mb", 0, limits::disk_mb_max, 0);
+  needs.exclusive = f.flag("exclusive", false);
+  auto how = f.text("placement", 16);
+  if (!how.empty() && how != "pack" && how != "spread") f.refuse("placement must be pack or spread");
+  needs.spread = how == "spread";
+  needs.min_trust_ppm = read_share(f, "min_trust");
 }
 
 std::optional<failure> read_job_params(const json& params, submission& s) {
@@ -88,6 +115,7 @@ json job_json(const job_view& v) {
             {"attempts", j.attempts},
             {"priority", j.priority},
             {"provider_id", j.node_id.empty() ? json(nullptr) : json(j.node_id)},
+            {"devices", devices_json(j.devices)},
             {"cost", is_terminal(j.state) ? json(format_amount(j.cost)) : json(nullptr)},
             {"currency", to_string(j.currency)},
             {"hold", {{"amount", format_amount(j.hold)}, {"currency", to_string(j.currency)}}},

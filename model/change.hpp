@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "model/devices.hpp"
 #include "model/job.hpp"
 
 namespace troupe {
@@ -266,6 +267,13 @@ struct node_row {
   amount rate = 0;
   std::string gpus, labels, models;  // "model:vram_mb:count,..." "k=v,..." "name,..."
   time_ms registered_ms = 0, seen_ms = 0;
+  int32_t cpu_cores = 0;
+  int64_t memory_mb = 0, disk_mb = 0;
+  std::vector<gpu_device> devices;  // `gpus` with all that is known of them
+  node_metrics metrics;             // of the newest beat
+  // What the gateways say of it; a join leaves these as they are.
+  int32_t trust_ppm = 300'000, reliability_ppm = 1'000'000;
+  bool draining = false;
 };
 
 struct tier_update {

@@ -107,6 +107,7 @@ step on(const job& j, const claim& c, time_ms now, int32_t) {  // (3)
   s.next.node_session = c.node_session;
   s.next.provider_user = c.provider_user;
   s.next.node_rate = c.node_rate;
+  s.next.devices = c.devices;
   s.next.leased_ms = now;
   s.next.started_ms = 0;
   s.attempt = attempt_outcome::open;

@@ -77,6 +77,7 @@ struct job {
   amount price_cached = 0;     // by_token: nano-units per million prompt tokens that the model had cached
   bool fee_inclusive = false;  // the fee is part of the price; else it comes on top of it
   std::string key_id;          // the API key it was submitted with; empty: none
+  std::string devices;         // of the newest grant, as of format_shares
 
   friend bool operator==(const job&, const job&) = default;
 };
@@ -90,6 +91,7 @@ struct claim {
   int64_t node_session = 0;
   std::string provider_user;
   amount node_rate = 0;
+  std::string devices;  // as of format_shares
 };
 /// The node cannot take it. (4)
 struct reject {
@@ -168,7 +170,7 @@ auto inspect(I& f, job& x) {
            x.currency, x.pricing, x.price_in, x.price_out, x.min_tokens, x.fee_bps, x.hold_id, x.hold, x.cost,
            x.timeout_ms, x.node_id, x.node_session, x.provider_user, x.node_rate, x.created_ms, x.run_at_ms,
            x.leased_ms, x.started_ms, x.finished_ms, x.progress_ppm, x.error_code, x.error_message, x.price_cached,
-           x.fee_inclusive, x.key_id);
+           x.fee_inclusive, x.key_id, x.devices);
 }
 
 }  // namespace troupe

@@ -34,6 +34,11 @@ struct demand {
   std::string model;          // inference: the model the node must serve
   std::vector<label> labels;  // sorted by key
   amount rate_max = 0;        // nano-units per hour; only nodes at or below match. 0: token priced, any node
+  int32_t cpu_cores = 0;      // reserved on the node, as memory and disk are
+  int64_t memory_mb = 0, disk_mb = 0;
+  bool exclusive = false;  // whole devices, whatever VRAM is asked for
+  bool spread = false;     // over idle devices and nodes, instead of filling those in use
+  int32_t min_trust_ppm = 0;
   friend bool operator==(const demand&, const demand&) = default;
 };
 
@@ -82,7 +87,8 @@ auto inspect(I& f, label& x) {
 }
 template <class I>
 auto inspect(I& f, demand& x) {
-  return f(x.gpu_type, x.gpu_count, x.vram_mb, x.region, x.model, x.labels, x.rate_max);
+  return f(x.gpu_type, x.gpu_count, x.vram_mb, x.region, x.model, x.labels, x.rate_max, x.cpu_cores, x.memory_mb,
+           x.disk_mb, x.exclusive, x.spread, x.min_trust_ppm);
 }
 template <class I>
 auto inspect(I& f, job_spec& x) {

@@ -32,6 +32,9 @@ inline constexpr int tags_max = 32;
 inline constexpr int labels_max = 32;
 inline constexpr int priority_max = 9;
 inline constexpr int gpu_count_max = 64;
+inline constexpr int cpu_cores_max = 65'536;
+inline constexpr int64_t memory_mb_max = 256LL * 1024 * 1024;
+inline constexpr int64_t disk_mb_max = 1024LL * 1024 * 1024;
 
 // actors
 inline constexpr int request_ms = 5'000;

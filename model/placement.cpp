@@ -11,9 +11,14 @@ namespace {
 std::string class_key(const demand& d) {
   auto key = d.gpu_type + '|' + std::to_string(d.gpu_count) + '|' + std::to_string(d.vram_mb) + '|' + d.region + '|' +
              d.model + '|' + std::to_string(d.rate_max);
+  for (auto x : {int64_t{d.cpu_cores}, d.memory_mb, d.disk_mb, int64_t{d.exclusive}, int64_t{d.spread},
+                 int64_t{d.min_trust_ppm}})
+    key += '|' + std::to_string(x);
   for (auto& x : d.labels) key += '|' + x.key + '=' + x.value;
   return key;
 }
+
+bool wants_gpu(const demand& d) { return !d.gpu_type.empty() || d.gpu_count > 0 || d.vram_mb > 0 || d.exclusive; }
 
 }  // namespace
 
@@ -22,7 +27,14 @@ void placement::put_node(node_offer offer, const std::vector<ready_job>& busy) {
   auto& n = nodes_[offer.id];
   n.offer = std::move(offer);
   for (auto& gpu : n.offer.gpus) n.free_mb.push_back(gpu.vram_mb);
-  for (auto& j : busy) book(n, j.id, j.needs);
+  for (auto& j : busy) book(n, j.id, devices_of(n, j));
+}
+
+void placement::change_node(node_offer offer) {
+  auto found = nodes_.find(offer.id);
+  if (found == nodes_.end()) return;
+  offer.gpus = std::move(found->second.offer.gpus);
+  found->second.offer = std::move(offer);
 }
 
 void placement::remove_node(const std::string& id) {
@@ -74,7 +86,7 @@ void placement::release(const std::string& node_id, const std::string& job_id) {
   auto& n = found->second;
   auto booked = n.busy.find(job_id);
   if (booked == n.busy.end()) return;
-  for (auto [device, mb] : booked->second.devices) n.free_mb[device] += mb;
+  for (auto& x : booked->second) n.free_mb[static_cast<size_t>(x.device)] += x.vram_mb;
   n.busy.erase(booked);
   placed_.erase(job_id);
 }
@@ -96,8 +108,8 @@ std::vector<placed> placement::match(size_t most) {
       open.erase(first);
       continue;
     }
-    book(*n, job_id, c->needs);
-    result.push_back({std::move(job_id), n->offer.id});
+    auto& given = book(*n, job_id, pick_devices(*n, c->needs));
+    result.push_back({std::move(job_id), n->offer.id, given});
   }
   std::erase_if(classes_, [](auto& x) { return x.second.lines.empty(); });
   return result;
@@ -127,27 +139,39 @@ bool placement::suits(const node& n, const demand& d) {
   if (!d.model.empty() && std::find(o.models.begin(), o.models.end(), d.model) == o.models.end()) return false;
   for (auto& l : d.labels)
     if (std::find(o.labels.begin(), o.labels.end(), l) == o.labels.end()) return false;
-  if (d.gpu_type.empty() && d.gpu_count == 0 && d.vram_mb == 0) return true;
-  return !pick_devices(n, d).empty();
+  if (d.min_trust_ppm > o.trust_ppm || o.draining) return false;
+  return !wants_gpu(d) || !pick_devices(n, d).empty();
+}
+
+/// What the store says it has, as far as it is there.
+std::vector<gpu_share> placement::devices_of(const node& n, const ready_job& j) {
+  auto stored = parse_shares(j.devices);
+  if (!stored || stored->empty()) return pick_devices(n, j.needs);
+  std::erase_if(*stored, [&](const gpu_share& x) {
+    auto at = static_cast<size_t>(x.device);
+    return at >= n.free_mb.size() || n.free_mb[at] < x.vram_mb;
+  });
+  return *stored;
 }
 
 /// Best fit: the devices with the least room that is still enough. No VRAM asked for means the whole device.
-std::vector<std::pair<size_t, int64_t>> placement::pick_devices(const node& n, const demand& d) {
+std::vector<gpu_share> placement::pick_devices(const node& n, const demand& d) {
+  if (!wants_gpu(d)) return {};
   std::vector<std::pair<int64_t, size_t>> fitting;
   for (size_t i = 0; i < n.offer.gpus.size(); ++i) {
     auto& gpu = n.offer.gpus[i];
-    auto whole = d.vram_mb == 0;
+    auto whole = d.vram_mb == 0 || d.exclusive;
     if (!d.gpu_type.empty() && gpu.model != d.gpu_type) continue;
-    if (whole ? n.free_mb[i] != gpu.vram_mb : n.free_mb[i] < d.vram_mb) continue;
+    if (n.free_mb[i] < d.vram_mb || (whole && n.free_mb[i] != gpu.vram_mb)) continue;
     fitting.emplace_back(n.free_mb[i], i);
   }
   auto wanted = static_cast<size_t>(std::max(1, d.gpu_count));
   if (fitting.size() < wanted) return {};
   std::sort(fitting.begin(), fitting.end());
-  std::vector<std::pair<size_t, int64_t>> picked;
+  std::vector<gpu_share> picked;
   for (size_t k = 0; k < wanted; ++k) {
     auto [free_mb, i] = fitting[k];
-    picked.emplace_back(i, d.vram_mb == 0 ? free_mb : d.vram_mb);
+    picked.push_back({static_cast<int32_t>(i), d.vram_mb == 0 || d.exclusive ? free_mb : d.vram_mb});
   }
   return picked;
 }
@@ -194,12 +218,10 @@ bool placement::take_next(job_class& c, std::string& job_id) {
   return false;
 }
 
-void placement::book(node& n, const std::string& job_id, const demand& d) {
-  booking b;
-  if (!d.gpu_type.empty() || d.gpu_count > 0 || d.vram_mb > 0) b.devices = pick_devices(n, d);
-  for (auto [device, mb] : b.devices) n.free_mb[device] -= mb;
-  n.busy.emplace(job_id, std::move(b));
+const std::vector<gpu_share>& placement::book(node& n, const std::string& job_id, std::vector<gpu_share> given) {
+  for (auto& x : given) n.free_mb[static_cast<size_t>(x.device)] -= x.vram_mb;
   placed_[job_id] = n.offer.id;
+  return n.busy.insert_or_assign(job_id, std::move(given)).first->second;
 }
 
 }  // namespace troupe

@@ -9,15 +9,11 @@
 #include <unordered_map>
 #include <vector>
 
+#include "model/devices.hpp"
 #include "model/job.hpp"
 #include "model/market.hpp"
 
 namespace troupe {
-
-struct gpu_device {
-  std::string model;
-  int64_t vram_mb = 0;
-};
 
 struct node_offer {
   std::string id, user_id, region;
@@ -27,23 +23,36 @@ struct node_offer {
   std::vector<gpu_device> gpus;
   std::vector<label> labels;
   std::vector<std::string> models;
+  int32_t cpu_cores = 0;  // as memory and disk: 0 has none to reserve
+  int64_t memory_mb = 0, disk_mb = 0;
+  int32_t trust_ppm = 300'000, reliability_ppm = 1'000'000;
+  bool draining = false;  // keeps what it has, gets nothing new
 };
+template <class I>
+auto inspect(I& f, node_offer& x) {
+  return f(x.id, x.user_id, x.region, x.session, x.slots, x.rate, x.gpus, x.labels, x.models, x.cpu_cores, x.memory_mb,
+           x.disk_mb, x.trust_ppm, x.reliability_ppm, x.draining);
+}
 
 struct ready_job {
   std::string id, user_id;
   int32_t priority = 5;
   demand needs;
+  std::string devices;  // of a job that runs already: what it was given
 };
 
 struct placed {
   std::string job_id;
   std::string node_id;
+  std::vector<gpu_share> devices;
 };
 
 class placement {
 public:
   /// Adds or replaces a node; `busy` are the jobs it already runs.
   void put_node(node_offer, const std::vector<ready_job>& busy = {});
+  /// Replaces the offer of a node that is here; its devices and what runs there stay.
+  void change_node(node_offer);
   /// Forgets a node and all that runs there.
   void remove_node(const std::string& id);
   void remove_nodes() {
@@ -74,13 +83,10 @@ public:
   int32_t free_slots() const;
 
 private:
-  struct booking {
-    std::vector<std::pair<size_t, int64_t>> devices;  // index, MB
-  };
   struct node {
     node_offer offer;
     std::vector<int64_t> free_mb;  // per device
-    std::unordered_map<std::string, booking> busy;
+    std::unordered_map<std::string, std::vector<gpu_share>> busy;
     int32_t free() const { return offer.slots - static_cast<int32_t>(busy.size()); }
   };
   /// The jobs of one priority: tenants take turns.
@@ -96,10 +102,11 @@ private:
   };
 
   static bool suits(const node&, const demand&);
-  static std::vector<std::pair<size_t, int64_t>> pick_devices(const node&, const demand&);
+  static std::vector<gpu_share> pick_devices(const node&, const demand&);
+  static std::vector<gpu_share> devices_of(const node&, const ready_job&);
   node* best_node(const demand&);
   bool take_next(job_class&, std::string& job_id);
-  void book(node&, const std::string& job_id, const demand&);
+  const std::vector<gpu_share>& book(node&, const std::string& job_id, std::vector<gpu_share>);
 
   std::map<std::string, node> nodes_;
   std::map<std::string, job_class> classes_;                         // by the text of the demand

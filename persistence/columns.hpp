@@ -19,7 +19,8 @@ auto inspect(I& f, user_row& x) {
 template <class I>
 auto inspect(I& f, node_row& x) {
   return f(x.id, x.name, x.user_id, x.region, x.state, x.session_epoch, x.instance, x.lease_until_ms, x.slots, x.rate,
-           x.gpus, x.labels, x.models, x.registered_ms, x.seen_ms);
+           x.gpus, x.labels, x.models, x.registered_ms, x.seen_ms, x.cpu_cores, x.memory_mb, x.disk_mb, x.devices,
+           x.metrics, x.trust_ppm, x.reliability_ppm, x.draining);
 }
 template <class I>
 auto inspect(I& f, account_key& x) {
@@ -65,8 +66,10 @@ inline const std::string job_columns =
     "id,user_id,state,version,lease_epoch,attempts,deliveries,max_attempts,priority,currency,pricing,price_in,"
     "price_out,min_tokens,fee_bps,hold_id,hold,cost,timeout_ms,node_id,node_session,provider_user,node_rate,"
     "created_ms,run_at_ms,leased_ms,started_ms,finished_ms,progress_ppm,error_code,error_message,price_cached,fee_"
-    "inclusive,key_id";
-inline const std::string demand_columns = "gpu_type,gpu_count,vram_mb,region,model,labels,rate_max";
+    "inclusive,key_id,devices";
+inline const std::string demand_columns =
+    "gpu_type,gpu_count,vram_mb,region,model,labels,rate_max,cpu_cores,memory_mb,disk_mb,exclusive,spread,min_trust_"
+    "ppm";
 inline const std::string spec_columns = "kind,name,description,params," + demand_columns + ",tags,limit_ms";
 inline const std::string report_columns =
     "outcome,ran_ms,exit_code,stdout_text,stderr_text,stdout_truncated,stderr_truncated,text,finish_reason,"
@@ -76,6 +79,6 @@ inline const std::string event_columns =
 inline const std::string user_columns = "id,email,username,organization,password_hash,role,tier,created_ms";
 inline const std::string node_columns =
     "id,name,user_id,region,state,session_epoch,instance,lease_until_ms,slots,rate,gpus,labels,models,registered_ms,"
-    "seen_ms";
+    "seen_ms,cpu_cores,memory_mb,disk_mb,devices,metrics,trust_ppm,reliability_ppm,draining";
 
 }  // namespace troupe::sql

@@ -15,7 +15,7 @@ constexpr size_t cached_jobs_max = 200'000;
 const std::string move_columns =
     "state=?, version=?, lease_epoch=?, attempts=?, deliveries=?, max_attempts=?, priority=?, cost=?, node_id=?,"
     " node_session=?, provider_user=?, node_rate=?, run_at_ms=?, leased_ms=?, started_ms=?, finished_ms=?,"
-    " progress_ppm=?, error_code=?, error_message=?";
+    " progress_ppm=?, error_code=?, error_message=?, devices=?";
 const std::string move_guard = " WHERE id=? AND version=? AND lease_epoch<=? AND ended=0";
 
 struct move_values {
@@ -26,7 +26,7 @@ auto inspect(I& f, move_values& x) {
   const auto& j = x.j;
   return f(j.state, j.version, j.lease_epoch, j.attempts, j.deliveries, j.max_attempts, j.priority, j.cost, j.node_id,
            j.node_session, j.provider_user, j.node_rate, j.run_at_ms, j.leased_ms, j.started_ms, j.finished_ms,
-           j.progress_ppm, j.error_code, j.error_message);
+           j.progress_ppm, j.error_code, j.error_message, j.devices);
 }
 
 }  // namespace
@@ -41,8 +41,8 @@ job_book::job_book(connection& db)
     : find_job_{db, "SELECT version,lease_epoch,ended FROM jobs WHERE id=?"},
       find_attempt_{db, "SELECT outcome FROM attempts WHERE job_id=? AND epoch=?"},
       any_result_{db, "SELECT 1 FROM results WHERE job_id=? AND epoch=?"},
-      insert_jobs_{db, "INSERT INTO jobs(" + job_columns + ",ended) VALUES(" + marks(35) + ")"},
-      insert_specs_{db, "INSERT INTO job_specs(job_id," + spec_columns + ") VALUES(" + marks(14) + ")"},
+      insert_jobs_{db, "INSERT INTO jobs(" + job_columns + ",ended) VALUES(" + marks_of(job_columns) + ",?)"},
+      insert_specs_{db, "INSERT INTO job_specs(job_id," + spec_columns + ") VALUES(?," + marks_of(spec_columns) + ")"},
       move_jobs_{db, "UPDATE jobs SET " + move_columns + move_guard},
       end_jobs_{db, "UPDATE jobs SET " + move_columns + ", ended=?" + move_guard},
       insert_attempts_{db, "INSERT INTO attempts(job_id,epoch,node_id,rate,outcome,ran_ms,began_ms,ended_ms) VALUES(" +

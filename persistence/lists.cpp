@@ -36,6 +36,31 @@ int64_t take_number(std::string_view& from) {
   return x;
 }
 
+/// Field by field, in the order of `inspect`.
+struct packer {
+  std::string to;
+  template <class... T>
+  bool operator()(const T&... values) {
+    (put(values), ...);
+    return true;
+  }
+  void put(const std::string& x) { append(to, x); }
+  void put(int64_t x) { append(to, std::to_string(x)); }
+};
+struct unpacker {
+  std::string_view& from;
+  template <class... T>
+  bool operator()(T&... values) {
+    (get(values), ...);
+    return true;
+  }
+  void get(std::string& x) { x = take(from); }
+  template <class T>
+  void get(T& x) {
+    x = static_cast<T>(take_number(from));
+  }
+};
+
 }  // namespace
 
 std::string pack(const std::vector<std::string>& list) {
@@ -63,6 +88,19 @@ std::string pack(const std::vector<artifact>& list) {
   return to;
 }
 
+std::string pack(const std::vector<gpu_device>& list) {
+  packer p;
+  for (auto x : list) inspect(p, x);
+  return p.to;
+}
+
+std::string pack(const node_metrics& x) {
+  packer p;
+  p(x.load_milli, x.memory_used_mb, x.disk_free_mb);
+  for (auto g : x.gpus) inspect(p, g);
+  return p.to;
+}
+
 void unpack(std::string_view from, std::vector<std::string>& list) {
   list.clear();
   while (!from.empty()) list.emplace_back(take(from));
@@ -87,6 +125,20 @@ void unpack(std::string_view from, std::vector<artifact>& list) {
     x.sha256 = take(from);
     list.push_back(std::move(x));
   }
+}
+
+void unpack(std::string_view from, std::vector<gpu_device>& list) {
+  list.clear();
+  unpacker u{from};
+  while (!from.empty()) inspect(u, list.emplace_back());
+}
+
+void unpack(std::string_view from, node_metrics& x) {
+  x = {};
+  if (from.empty()) return;
+  unpacker u{from};
+  u(x.load_milli, x.memory_used_mb, x.disk_free_mb);
+  while (!from.empty()) inspect(u, x.gpus.emplace_back());
 }
 
 }  // namespace troupe::sql

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "model/devices.hpp"
 #include "model/job_spec.hpp"
 
 namespace troupe::sql {
@@ -12,10 +13,14 @@ namespace troupe::sql {
 std::string pack(const std::vector<std::string>&);
 std::string pack(const std::vector<label>&);
 std::string pack(const std::vector<artifact>&);
+std::string pack(const std::vector<gpu_device>&);
+std::string pack(const node_metrics&);
 
 /// REQUIRES: made by `pack`; anything else throws store_unavailable, for the file was damaged.
 void unpack(std::string_view, std::vector<std::string>&);
 void unpack(std::string_view, std::vector<label>&);
 void unpack(std::string_view, std::vector<artifact>&);
+void unpack(std::string_view, std::vector<gpu_device>&);
+void unpack(std::string_view, node_metrics&);
 
 }  // namespace troupe::sql

@@ -34,14 +34,16 @@ people_book::people_book(connection& db)
                        "INSERT INTO node_keys(key_hash,user_id,name,created_ms) VALUES(?,?,?,?)"
                        " ON CONFLICT DO NOTHING"},
       find_node_{db, "SELECT session_epoch FROM nodes WHERE id=?"},
-      put_node_{db,
-                "INSERT INTO nodes(" + node_columns + ") VALUES(" + marks(15) +
-                    ") ON CONFLICT(id) DO UPDATE SET"
-                    " name=excluded.name, user_id=excluded.user_id, region=excluded.region, state=excluded.state,"
-                    " session_epoch=excluded.session_epoch, instance=excluded.instance,"
-                    " lease_until_ms=excluded.lease_until_ms, slots=excluded.slots, rate=excluded.rate,"
-                    " gpus=excluded.gpus, labels=excluded.labels, models=excluded.models, seen_ms=excluded.seen_ms"},
-      touch_node_{db, "UPDATE nodes SET state=?, lease_until_ms=?, seen_ms=? WHERE id=? AND session_epoch=?"} {}
+      put_node_{db, "INSERT INTO nodes(" + node_columns + ") VALUES(" + marks_of(node_columns) +
+                        ") ON CONFLICT(id) DO UPDATE SET"
+                        " name=excluded.name, user_id=excluded.user_id, region=excluded.region, state=excluded.state,"
+                        " session_epoch=excluded.session_epoch, instance=excluded.instance,"
+                        " lease_until_ms=excluded.lease_until_ms, slots=excluded.slots, rate=excluded.rate,"
+                        " gpus=excluded.gpus, labels=excluded.labels, models=excluded.models, seen_ms=excluded.seen_ms,"
+                        " cpu_cores=excluded.cpu_cores, memory_mb=excluded.memory_mb, disk_mb=excluded.disk_mb,"
+                        " devices=excluded.devices, metrics=excluded.metrics"},
+      touch_node_{db,
+                  "UPDATE nodes SET state=?, lease_until_ms=?, seen_ms=?, metrics=? WHERE id=? AND session_epoch=?"} {}
 
 bool people_book::check(const change& c, change_result& r) {
   if (c.user && !check_user(*c.user, r)) return false;
@@ -105,7 +107,7 @@ void people_book::write_session(const session_row& s) {
 
 void people_book::write_node(const node_row& n, change_result& r) {
   if (n.session_epoch != 0) {
-    touch_node_.run(n.state, n.lease_until_ms, n.seen_ms, n.id, n.session_epoch);
+    touch_node_.run(n.state, n.lease_until_ms, n.seen_ms, n.metrics, n.id, n.session_epoch);
     return;
   }
   auto joined = n;

@@ -105,7 +105,7 @@ private:
                                 " ORDER BY id DESC LIMIT ?"};
   statement live_jobs_{db_, "SELECT id,user_id,state,priority,lease_epoch,created_ms,run_at_ms,node_id," +
                                 demand_columns +
-                                " FROM jobs <<lite:INDEXED BY jobs_live>> JOIN job_specs ON job_id=id"
+                                ",devices FROM jobs <<lite:INDEXED BY jobs_live>> JOIN job_specs ON job_id=id"
                                 " WHERE ended=0 AND id>? AND (CAST(? AS BIGINT) & (CAST(1 AS BIGINT) << CAST(state AS "
                                 "INTEGER))) <> 0 ORDER BY id LIMIT ?"};
   statement find_once_{db_, "SELECT scope,key,request_hash,status,body FROM idempotency WHERE scope=? AND key=?"};
@@ -177,7 +177,7 @@ std::vector<job_brief> reader::live_jobs(const std::vector<job_state>& states, c
   std::vector<job_brief> list;
   auto take = [&](row& r) {
     job_brief x;
-    r(x.id, x.user_id, x.state, x.priority, x.lease_epoch, x.created_ms, x.run_at_ms, x.node_id, x.needs);
+    r(x);
     list.push_back(std::move(x));
   };
   live_jobs_.each(take, after_id, bits(states), std::max(0, limit));

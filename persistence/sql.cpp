@@ -134,6 +134,10 @@ std::string marks(int n) {
   return text;
 }
 
+std::string marks_of(std::string_view columns) {
+  return marks(1 + static_cast<int>(std::count(columns.begin(), columns.end(), ',')));
+}
+
 std::string array_of(const std::vector<std::string>& list) {
   std::string text;
   for (const auto& x : list) {

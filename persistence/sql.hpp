@@ -235,6 +235,8 @@ private:
 
 /// "?,?,?"
 std::string marks(int n);
+/// One for each of "a,b,c".
+std::string marks_of(std::string_view columns);
 
 /// PostgreSQL only: the text of an array, for `= ANY(?::text[])`.
 std::string array_of(const std::vector<std::string>&);

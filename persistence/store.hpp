@@ -59,9 +59,15 @@ struct job_brief {
   int32_t priority = 5;
   int64_t lease_epoch = 0;
   time_ms created_ms = 0, run_at_ms = 0;
-  std::string node_id;
+  std::string node_id;  // of the newest grant
   demand needs;
+  std::string devices;  // of the newest grant
 };
+template <class I>
+auto inspect(I& f, job_brief& x) {
+  return f(x.id, x.user_id, x.state, x.priority, x.lease_epoch, x.created_ms, x.run_at_ms, x.node_id, x.needs,
+           x.devices);
+}
 
 struct balance_row {
   account_key account;

@@ -75,10 +75,13 @@ TEST_CASE("a join arrives with all that the node offers and holds") {
               "eu-north",
               8,
               250'000'001,
-              {{"nvidia-h200", 141'000}, {"", 0}},
+              {{"nvidia-h200", 141'000, 3, "GPU-0ab", "550.54", 700}, {"", 0}},
               {{"rack", "7"}},
               {"llama", "qwen"},
-              {one_lease, other_lease}};
+              {one_lease, other_lease},
+              64,
+              512'000,
+              2'000'000};
   auto y = w.sent(x);
   CHECK(y.node_key == x.node_key);
   CHECK(y.name == x.name);
@@ -89,6 +92,13 @@ TEST_CASE("a join arrives with all that the node offers and holds") {
   REQUIRE(y.gpus.size() == 2);
   CHECK(y.gpus[0].model == "nvidia-h200");
   CHECK(y.gpus[0].vram_mb == 141'000);
+  CHECK(y.gpus[0].index == 3);
+  CHECK(y.gpus[0].uuid == "GPU-0ab");
+  CHECK(y.gpus[0].driver == "550.54");
+  CHECK(y.gpus[0].power_w == 700);
+  CHECK(y.cpu_cores == 64);
+  CHECK(y.memory_mb == 512'000);
+  CHECK(y.disk_mb == 2'000'000);
   CHECK(y.labels == x.labels);
   CHECK(y.models == x.models);
   CHECK(y.holding == x.holding);
@@ -103,7 +113,9 @@ TEST_CASE("a welcome, a beat and its answer arrive whole") {
   CHECK(y.beat_interval_ms == x.beat_interval_ms);
   CHECK(y.lease_ttl_ms == x.lease_ttl_ms);
   CHECK(y.stop == x.stop);
-  auto b = w.sent(node_beat{42, {one_lease, other_lease}});
+  node_metrics m{1'500, 2'000, 3'000, {{99, 80'000, 650, 71}, {}}};
+  auto b = w.sent(node_beat{42, {one_lease, other_lease}, m});
+  CHECK(b.metrics == m);
   CHECK(b.session == 42);
   CHECK(b.holding == std::vector{one_lease, other_lease});
   CHECK_FALSE(w.sent(beat_reply{false}).known);
@@ -112,13 +124,14 @@ TEST_CASE("a welcome, a beat and its answer arrive whole") {
 
 TEST_CASE("orders, stops and acknowledgements arrive whole") {
   wire w;
-  auto runs = w.sent(run_jobs{{{"job_1", 7, job_kind::inference, R"({"prompt":"é"})", 60'000}, {}}});
+  auto runs = w.sent(run_jobs{{{"job_1", 7, job_kind::inference, R"({"prompt":"é"})", 60'000, {{0, 24}, {3, 1}}}, {}}});
   REQUIRE(runs.orders.size() == 2);
   CHECK(runs.orders[0].job_id == "job_1");
   CHECK(runs.orders[0].epoch == 7);
   CHECK(runs.orders[0].kind == job_kind::inference);
   CHECK(runs.orders[0].params == R"({"prompt":"é"})");
   CHECK(runs.orders[0].timeout_ms == 60'000);
+  CHECK(runs.orders[0].devices == std::vector<gpu_share>{{0, 24}, {3, 1}});
   CHECK(w.sent(stop_jobs{{other_lease}}).leases == std::vector{other_lease});
   auto ack = w.sent(report_ack{{one_lease}, {other_lease}});
   CHECK(ack.stored == std::vector{one_lease});

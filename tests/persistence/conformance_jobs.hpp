@@ -40,9 +40,10 @@ inline job_insert full_job() {
   j.started_ms = 22;
   j.finished_ms = 23;
   j.progress_ppm = 24;
+  j.devices = "0:24000,1:24000";
   j.error_code = "code";
   j.error_message = std::string{"'a'\n\0\"b", 7};
-  demand needs{"h100", 2, 81920, "eu", "llama", {{"a", "1,2"}, {"b", ""}}, 25};
+  demand needs{"h100", 2, 81920, "eu", "llama", {{"a", "1,2"}, {"b", ""}}, 25, 26, 27, 28, true, true, 29};
   x.spec = {job_kind::script, "name", "description", "{\"k\":1}", needs, {"x", "", "y:3,z"}, 26};
   return x;
 }

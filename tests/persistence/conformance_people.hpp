@@ -94,6 +94,7 @@ TEST_CASE_TEMPLATE("each join of a node is a new session, and only the newest ma
   desk<E> d;
   change c;
   c.node = node_row{"n1", "rack-1", "u1", "eu", "online", 0, "pid-1", 50, 4, one, "h100:81920,2", "a=b", "llama", 1, 2};
+  c.node->devices = {{"h100", 81920, 3, "GPU-1", "550", 700}, {}};
   CHECK(d.must(c).session_epoch == 1);
   CHECK(d.must(c).session_epoch == 2);
   c.node->instance = "pid-2";
@@ -105,6 +106,9 @@ TEST_CASE_TEMPLATE("each join of a node is a new session, and only the newest ma
   CHECK(n[0].instance == "pid-2");
   CHECK(n[0].registered_ms == 1);
   CHECK(n[0].gpus == "h100:81920,2");
+  REQUIRE(n[0].devices.size() == 2);
+  CHECK(n[0].devices[0].uuid == "GPU-1");
+  CHECK(n[0].devices[0].power_w == 700);
   CHECK(n[0].rate == one);
   c.node->session_epoch = 2;
   c.node->state = "offline";
@@ -113,11 +117,13 @@ TEST_CASE_TEMPLATE("each join of a node is a new session, and only the newest ma
   c.node->lease_until_ms = 70;
   c.node->seen_ms = 60;
   c.node->name = "not looked at";
+  c.node->metrics = {1'500, 2, 3, {{50, 1'000, 300, 61}, {}}};
   CHECK(d.must(c).session_epoch == 3);
   n = d.r->list_nodes();
   CHECK(n[0].state == "offline");
   CHECK(n[0].lease_until_ms == 70);
   CHECK(n[0].seen_ms == 60);
+  CHECK(n[0].metrics == c.node->metrics);
   CHECK(n[0].name == "rack-1");
   c.node->id = "unknown";
   d.refused(c, errc::stale);
