@@ -68,7 +68,7 @@ int run_node(const config& settings) {
     is ? log::info("joined", {{"node_id", detail}}) : log::warn("not joined", {{"why", detail}});
   };
   auto agent =
-      spawn_agent(system, offer_of(settings, settings.node_key, name), {work, settings.models}, steady_ms, tell);
+      spawn_agent(system, offer_of(settings, name), settings.node_key, {work, settings.models}, steady_ms, tell);
   keep_joined(system, settings, agent, joined, signals);
   log::info("stopping");
   caf::scoped_actor self{system};

@@ -134,12 +134,11 @@ agent_actor start_local_node(house& h) {
   auto tell = [&h, where](bool joined, const std::string& detail) {
     log::debug(joined ? "local node joined" : "local node parted", {{"detail", detail}});
     if (!joined)
-      caf::delayed_anon_send(where->get(), std::chrono::milliseconds{500},
-                             connect_door{caf::actor_cast<door_actor>(h.actors.nodes.get())});
+      caf::delayed_anon_send(where->get(), std::chrono::milliseconds{500}, connect_door{h.actors.door.get()});
   };
-  auto agent = spawn_agent(h.system, offer_of(h.settings, key, "local"), environment, h.steady, tell);
+  auto agent = spawn_agent(h.system, offer_of(h.settings, "local"), key, environment, h.steady, tell);
   where->set(agent);
-  caf::anon_send(agent, connect_door{caf::actor_cast<door_actor>(h.actors.nodes.get())});
+  caf::anon_send(agent, connect_door{h.actors.door.get()});
   return agent;
 }
 

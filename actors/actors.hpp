@@ -64,8 +64,8 @@ struct cast_options {
 /// On exit it stops everyone in reverse order.
 caf::actor spawn_root(house&, cast_options);
 
-/// What a node process is: runs attempts, beats, reports. `join.holding` is filled by the agent itself.
-agent_actor spawn_agent(caf::actor_system&, join_node, run_environment, clock_fn steady,
+/// What a node process is: runs attempts, beats, reports. What it holds and its proof it fills in itself.
+agent_actor spawn_agent(caf::actor_system&, join_node, std::string node_key, run_environment, clock_fn steady,
                         std::function<void(bool joined, const std::string& detail)> tell);
 
 /// Where a stream writes: false when the socket is full, then `socket_drained` follows.

@@ -4,7 +4,9 @@
 #include <system_error>
 
 #include "actors/actors.hpp"
+#include "actors/join_text.hpp"
 #include "config/log.hpp"
+#include "config/node_proof.hpp"
 #include "model/params.hpp"
 
 namespace troupe {
@@ -27,6 +29,7 @@ struct agent_state {
   static inline const char* name = "agent";
 
   join_node offer;
+  std::string node_key;  // never sent
   run_environment environment;
   clock_fn steady;
   std::function<void(bool, const std::string&)> tell;
@@ -40,6 +43,7 @@ struct agent_state {
   node_report report;  // gathered since the last flush
   bool flush_sent = false;
   uint64_t beat_round = 0;
+  bool joining = false;  // one attempt at a time
 };
 
 using agent_pointer = agent_actor::stateful_pointer<agent_state>;
@@ -223,6 +227,7 @@ void beat(agent_pointer self) {
 
 void joined(agent_pointer self, const node_welcome& w, const node_port& gateway) {
   auto& s = self->state;
+  s.joining = false;
   s.gateway = gateway;
   s.session = w.session;
   s.beat_ms = w.beat_interval_ms;
@@ -237,22 +242,39 @@ void joined(agent_pointer self, const node_welcome& w, const node_port& gateway)
   beat_later(self);
 }
 
-void join(agent_pointer self, const door_actor& door) {
-  auto& s = self->state;
-  if (s.gateway) return;
-  s.offer.holding = holding(s);
-  self->request(door, 5s, s.offer, caf::actor_cast<agent_port>(caf::actor_cast<caf::strong_actor_ptr>(self)))
-      .then([self](const node_welcome& w, const node_port& gateway) { joined(self, w, gateway); },
-            [self](const caf::error& why) {
-              auto f = to_failure(why);
-              self->state.tell(false, f.detail.empty() ? caf::to_string(why) : f.detail);
-            });
+/// What it offers now, with the proof that it may.
+join_node proven(const agent_state& s, const std::string& nonce) {
+  auto ask = s.offer;
+  ask.holding = holding(s);
+  ask.key_id = node_key_id(s.node_key);
+  ask.nonce = nonce;
+  ask.proof = prove_node_key(s.node_key, join_text::of(ask));
+  return ask;
 }
 
-agent_actor::behavior_type agent(agent_pointer self, join_node offer, run_environment environment, clock_fn steady,
-                                 std::function<void(bool, const std::string&)> tell) {
+void join(agent_pointer self, const door_actor& door) {
+  auto& s = self->state;
+  if (s.gateway || std::exchange(s.joining, true)) return;
+  auto refused = [self](const caf::error& why) {
+    auto f = to_failure(why);
+    self->state.joining = false;
+    self->state.tell(false, f.detail.empty() ? caf::to_string(why) : f.detail);
+  };
+  self->request(door, 5s, knock{})
+      .then(
+          [=](const challenge& c) {
+            auto me = caf::actor_cast<agent_port>(caf::actor_cast<caf::strong_actor_ptr>(self));
+            self->request(door, 5s, proven(self->state, c.nonce), me)
+                .then([=](const node_welcome& w, const node_port& gateway) { joined(self, w, gateway); }, refused);
+          },
+          refused);
+}
+
+agent_actor::behavior_type agent(agent_pointer self, join_node offer, std::string node_key, run_environment environment,
+                                 clock_fn steady, std::function<void(bool, const std::string&)> tell) {
   auto& s = self->state;
   s.offer = std::move(offer);
+  s.node_key = std::move(node_key);
   s.environment = std::move(environment);
   s.steady = std::move(steady);
   s.tell = std::move(tell);
@@ -287,9 +309,10 @@ agent_actor::behavior_type agent(agent_pointer self, join_node offer, run_enviro
 
 }  // namespace
 
-agent_actor spawn_agent(caf::actor_system& system, join_node join, run_environment environment, clock_fn steady,
-                        std::function<void(bool, const std::string&)> tell) {
-  return system.spawn(agent, std::move(join), std::move(environment), std::move(steady), std::move(tell));
+agent_actor spawn_agent(caf::actor_system& system, join_node join, std::string node_key, run_environment environment,
+                        clock_fn steady, std::function<void(bool, const std::string&)> tell) {
+  return system.spawn(agent, std::move(join), std::move(node_key), std::move(environment), std::move(steady),
+                      std::move(tell));
 }
 
 }  // namespace troupe

@@ -68,9 +68,8 @@ outcome<door_actor> reach_door(caf::actor_system& system, const config& settings
   return failure{errc::unavailable, text_of(system, door.error()), {}, {}};
 }
 
-join_node offer_of(const config& settings, const std::string& node_key, const std::string& name) {
+join_node offer_of(const config& settings, const std::string& name) {
   join_node offer;
-  offer.node_key = node_key;
   offer.name = name;
   offer.instance = random_hex(16);
   offer.region = settings.region;

@@ -18,6 +18,6 @@ outcome<uint16_t> open_door(house&);
 outcome<door_actor> reach_door(caf::actor_system&, const config&, const endpoint&);
 
 /// What this machine offers, from the configuration.
-join_node offer_of(const config&, const std::string& node_key, const std::string& name);
+join_node offer_of(const config&, const std::string& name);
 
 }  // namespace troupe

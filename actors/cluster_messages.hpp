@@ -16,9 +16,18 @@ struct lease_ref {
   friend auto operator<=>(const lease_ref&, const lease_ref&) = default;
 };
 
-/// agent -> door. `holding`: every attempt the node still knows, finished but unacknowledged ones included.
+struct challenge {
+  std::string nonce;  // good for one join, within challenge_ttl_ms
+};
+/// agent -> door: what comes before a join.
+struct knock {
+  using reply = challenge;
+};
+
+/// agent -> door. `proof`: that the node has the key `key_id`, over all the other fields (join_text.hpp). `holding`:
+/// every attempt the node still knows, finished but unacknowledged ones included.
 struct join_node {
-  std::string node_key, name, instance, region;
+  std::string key_id, nonce, proof, name, instance, region;
   int32_t slots = 0;
   amount rate = 0;  // nano-units per hour
   std::vector<gpu_device> gpus;
@@ -91,9 +100,17 @@ auto inspect(I& f, lease_ref& x) {
   return f(x.job_id, x.epoch);
 }
 template <class I>
+auto inspect(I& f, challenge& x) {
+  return f(x.nonce);
+}
+template <class I>
+auto inspect(I& f, knock&) {
+  return f();
+}
+template <class I>
 auto inspect(I& f, join_node& x) {
-  return f(x.node_key, x.name, x.instance, x.region, x.slots, x.rate, x.gpus, x.labels, x.models, x.holding,
-           x.cpu_cores, x.memory_mb, x.disk_mb);
+  return f(x.key_id, x.nonce, x.proof, x.name, x.instance, x.region, x.slots, x.rate, x.gpus, x.labels, x.models,
+           x.holding, x.cpu_cores, x.memory_mb, x.disk_mb);
 }
 template <class I>
 auto inspect(I& f, node_welcome& x) {

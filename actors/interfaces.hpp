@@ -6,16 +6,19 @@
 #include "actors/market.hpp"
 #include "actors/messages.hpp"
 
-#define TROUPE_EACH_WIRE_TYPE(X)                                                                               \
-  X(lease_ref)                                                                                                 \
-  X(join_node)                                                                                                 \
-  X(node_welcome)                                                                                              \
-  X(node_beat)                                                                                                 \
-  X(beat_reply)                                                                                                \
-  X(run_order)                                                                                                 \
-  X(run_jobs)                                                                                                  \
-  X(stop_jobs) X(job_progress) X(job_finished) X(node_report) X(report_ack) X(gpu_device) X(label) X(artifact) \
-      X(run_report) X(gpu_share) X(gpu_metrics) X(node_metrics)
+#define TROUPE_EACH_WIRE_TYPE(X)                                                                                \
+  X(lease_ref)                                                                                                  \
+  X(knock)                                                                                                      \
+  X(challenge)                                                                                                  \
+  X(join_node)                                                                                                  \
+  X(node_welcome)                                                                                               \
+  X(node_beat)                                                                                                  \
+  X(beat_reply)                                                                                                 \
+  X(run_order)                                                                                                  \
+  X(run_jobs)                                                                                                   \
+  X(stop_jobs)                                                                                                  \
+  X(job_progress) X(job_finished) X(node_report) X(report_ack) X(gpu_device) X(label) X(artifact) X(run_report) \
+      X(gpu_share) X(gpu_metrics) X(node_metrics)
 
 #define TROUPE_EACH_LOCAL_TYPE(X)                                                                                     \
   X(commit_results)                                                                                                   \
@@ -25,17 +28,17 @@
   X(find_job)                                                                                                         \
   X(job_view)                                                                                                         \
   X(job_page)                                                                                                         \
-  X(list_jobs) X(brief_page) X(list_live_jobs) X(event_page) X(read_events) X(event_head) X(read_event_head)          \
-      X(find_user) X(user_row) X(find_login) X(find_node_key) X(node_key_row) X(node_page) X(list_nodes)              \
-          X(balance_page) X(read_balances) X(transaction_page) X(read_transactions) X(find_credential)                \
-              X(credential_row) X(principal) X(admit) X(forget_credential) X(forget_user) X(passivate) X(registered)  \
-                  X(register_user) X(logged_in) X(log_in) X(made_api_key) X(make_api_key) X(submit_jobs)              \
-                      X(deposit_money) X(change_result) X(tell_job) X(cancel_job) X(await_job) X(jobs_waiting)        \
-                          X(job_withdrawn) X(slot_freed) X(node_joined) X(node_changed) X(node_left) X(send_run)      \
-                              X(send_stop) X(send_ack) X(node_silent) X(attempt_progress) X(attempt_done)             \
-                                  X(announce_nodes) X(nodes_left) X(committed) X(rung) X(socket_drained) X(read_done) \
-                                      X(read_store) X(change_money) X(market_view) X(read_market) X(tick) X(flush)    \
-                                          X(leave)
+  X(list_jobs)                                                                                                        \
+  X(brief_page) X(list_live_jobs) X(event_page) X(read_events) X(event_head) X(read_event_head) X(find_user)          \
+      X(user_row) X(find_login) X(find_node_key) X(node_key_row) X(node_page) X(list_nodes) X(balance_page)           \
+          X(read_balances) X(transaction_page) X(read_transactions) X(find_credential) X(credential_row) X(principal) \
+              X(admit) X(forget_credential) X(forget_user) X(passivate) X(registered) X(register_user) X(logged_in)   \
+                  X(log_in) X(made_api_key) X(make_api_key) X(submit_jobs) X(deposit_money) X(change_result)          \
+                      X(tell_job) X(cancel_job) X(await_job) X(jobs_waiting) X(job_withdrawn) X(slot_freed)           \
+                          X(node_joined) X(node_changed) X(node_left) X(send_run) X(send_stop) X(send_ack)            \
+                              X(node_silent) X(attempt_progress) X(attempt_done) X(announce_nodes) X(nodes_left)      \
+                                  X(committed) X(rung) X(socket_drained) X(read_done) X(read_store) X(change_money)   \
+                                      X(market_view) X(read_market) X(tick) X(flush) X(leave) X(let_in) X(put_out)
 
 #define TROUPE_LOCAL(T) CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::T)
 TROUPE_EACH_LOCAL_TYPE(TROUPE_LOCAL)
@@ -149,6 +152,8 @@ using node_port = caf::typed_actor<
     told<node_report>>;
 
 using door_actor = caf::typed_actor<
+    // Gives a nonce for one join.
+    asked<knock>,
     // A node wants to work here; answers with its session and the actor to report to.
     caf::replies_to<join_node, agent_port>::with<node_welcome, node_port>>;
 
@@ -170,9 +175,15 @@ using node_actor = node_port::extend<
     // From the job actors, by way of `nodes`.
     told<send_run>, told<send_stop>, told<send_ack>,
     // INTERNAL: liveness; send what has gathered.
-    told<tick>, told<flush>>;
+    told<tick>, told<flush>,
+    // Its key has ended: it goes.
+    told<leave>>;
 
-using nodes_actor = door_actor::extend<
+using nodes_actor = caf::typed_actor<
+    // A node that the door let in: answers with its session and the actor to report to.
+    caf::replies_to<let_in, agent_port>::with<node_welcome, node_port>,
+    // Keys have ended.
+    told<put_out>,
     // Passed on to the node when it is here.
     told<send_run>, told<send_stop>, told<send_ack>,
     // A node fell silent: its jobs are rescued when the grace is over.

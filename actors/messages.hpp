@@ -84,7 +84,7 @@ struct find_login {
 };
 struct find_node_key {
   using reply = node_key_row;
-  std::string key_hash;
+  std::string key_id;
 };
 struct node_page {
   std::vector<node_row> nodes;
@@ -249,6 +249,15 @@ struct nodes_left {};
 struct announce_nodes {};
 
 // --- nodes, gateway side ----------------------------------------------------------------------
+/// door -> nodes: this one has shown its key.
+struct let_in {
+  join_node ask;
+  node_key_row key;
+};
+/// door -> nodes: these keys have ended; whoever joined with one goes.
+struct put_out {
+  std::vector<std::string> key_ids;
+};
 struct send_run {
   std::string node_id;
   int64_t session = 0;

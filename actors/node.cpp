@@ -164,6 +164,7 @@ node_actor::behavior_type node(node_pointer self, house* h, const node_welcome& 
       [self](const send_ack& x) { on_ack(self, x); },
       [self](tick) { on_tick(self); },
       [self](flush) { send_gathered(self); },
+      [self](leave) { leave_silently(self, limits::lost_grace_ms, "its key has ended"); },
   };
 }
 

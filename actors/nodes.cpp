@@ -167,20 +167,13 @@ void enter(nodes_pointer self, const node_key_row& key, const join_node& ask, co
           refuse);
 }
 
-caf::result<node_welcome, node_port> join(nodes_pointer self, const join_node& ask, const agent_port& agent) {
-  auto bad = ask.name.empty() || ask.name.size() > 256 || ask.slots < 1 || ask.slots > 100'000 || ask.rate < 0 ||
-             ask.gpus.size() > 1024 || ask.labels.size() > 256 || ask.models.size() > 1024;
-  if (bad || !agent) return to_error({errc::invalid, "malformed join", {}, {}});
-  auto promise = self->make_response_promise<node_welcome, node_port>();  // from here on only it can answer
-  self->request(self->state.h->actors.reader(), store_limit, find_node_key{sha256_hex(ask.node_key)})
-      .then([=](const node_key_row& key) { enter(self, key, ask, agent, promise); },
-            [=](const caf::error& why) mutable {
-              auto f = to_failure(why);
-              log::warn("a node was refused", {{"name", ask.name}, {"why", f.detail}});
-              if (f.code == errc::not_found) f = {errc::unauthenticated, "unknown node key", {}, {}};
-              promise.deliver(to_error(f));
-            });
-  return promise;
+/// Whoever joined with one of these keys goes; its jobs are rescued as those of a silent node.
+void on_put_out(nodes_pointer self, const put_out& x) {
+  for (auto& [id, n] : self->state.here) {
+    if (std::find(x.key_ids.begin(), x.key_ids.end(), n.offer.key_id) == x.key_ids.end()) continue;
+    log::warn("a node's key has ended", {{"node_id", id}, {"key_id", n.offer.key_id}});
+    self->send(n.handle, leave{});
+  }
 }
 
 /// Its jobs are lost for the node: whoever still holds one may finish it until somebody else has it.
@@ -286,7 +279,12 @@ nodes_actor::behavior_type nodes(nodes_pointer self, house* h) {
   await_old_nodes(self);
   self->delayed_send(self, 500ms, tick{});
   return {
-      [self](const join_node& ask, const agent_port& agent) { return join(self, ask, agent); },
+      [self](const let_in& x, const agent_port& agent) -> caf::result<node_welcome, node_port> {
+        auto promise = self->make_response_promise<node_welcome, node_port>();  // from here on only it can answer
+        enter(self, x.key, x.ask, agent, promise);
+        return promise;
+      },
+      [self](const put_out& x) { on_put_out(self, x); },
       [self](send_run& x) {
         if (!pass_on(self, x)) not_here(self, x);
       },

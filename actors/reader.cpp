@@ -61,9 +61,7 @@ reader_actor::behavior_type reader(reader_pointer self, std::unique_ptr<store_re
       [db](const find_user& x) { return guarded([&] { return found(db->find_user(x.id), "User"); }); },
       [db](const find_login& x) { return guarded([&] { return found(db->find_user_by_login(x.login), "User"); }); },
       [db](const find_credential& x) { return guarded([&] { return get_credential(*db, x.credential); }); },
-      [db](const find_node_key& x) {
-        return guarded([&] { return found(db->find_node_key(x.key_hash), "node key"); });
-      },
+      [db](const find_node_key& x) { return guarded([&] { return found(db->find_node_key(x.key_id), "node key"); }); },
       [db](const list_nodes&) {
         return guarded([&]() -> caf::result<node_page> { return node_page{db->list_nodes()}; });
       },

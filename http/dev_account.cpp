@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "actors/exchange.hpp"
+#include "config/node_proof.hpp"
 #include "http/json.hpp"
 
 namespace troupe {
@@ -119,7 +120,7 @@ void write_dev_file(const std::string& data_dir, const dev_account& a, const std
 
 void store_node_key(house& h, const std::string& secret, const std::string& user_id, const std::string& name) {
   change c;
-  c.node_key = node_key_row{sha256_hex(secret), user_id, name, h.now_ms()};
+  c.node_key = make_node_key(secret, user_id, name, h.now_ms());
   must_commit(h, std::move(c));
 }
 

@@ -252,10 +252,12 @@ struct session_row {
   time_ms created_ms = 0, expires_ms = 0, revoked_ms = 0;
 };
 
-/// Lets nodes join in the name of a provider.
+/// Lets nodes join in the name of a provider. The store keeps what a proof is checked with, not the key.
 struct node_key_row {
-  std::string key_hash, user_id, name;
+  std::string key_id, verifier, user_id, name;
   time_ms created_ms = 0;
+  time_ms ends_ms = 0;     // of no use from then on; 0: never. In a change of a known key: only ever earlier
+  time_ms revoked_ms = 0;  // by hand
 };
 
 struct node_row {

@@ -29,10 +29,6 @@ people_book::people_book(connection& db)
       revoke_api_key_{db, "UPDATE api_keys SET revoked_ms=? WHERE id=?"},
       insert_session_{db, "INSERT INTO sessions(id,user_id,created_ms,expires_ms,revoked_ms) VALUES(?,?,?,?,?)"},
       revoke_session_{db, "UPDATE sessions SET revoked_ms=? WHERE id=?"},
-      find_node_key_{db, "SELECT user_id,name FROM node_keys WHERE key_hash=?"},
-      insert_node_key_{db,
-                       "INSERT INTO node_keys(key_hash,user_id,name,created_ms) VALUES(?,?,?,?)"
-                       " ON CONFLICT DO NOTHING"},
       find_node_{db, "SELECT session_epoch FROM nodes WHERE id=?"},
       put_node_{db, "INSERT INTO nodes(" + node_columns + ") VALUES(" + marks_of(node_columns) +
                         ") ON CONFLICT(id) DO UPDATE SET"
@@ -48,7 +44,6 @@ people_book::people_book(connection& db)
 bool people_book::check(const change& c, change_result& r) {
   if (c.user && !check_user(*c.user, r)) return false;
   if (c.api_key && !check_api_key(*c.api_key, r)) return false;
-  if (c.node_key && !check_node_key(*c.node_key, r)) return false;
   if (c.node && !check_node(*c.node, r)) return false;
   auto unknown = c.tier && !any_user_.any(c.tier->user_id) && !(c.user && c.user->id == c.tier->user_id);
   return !unknown || refuse(r, errc::not_found, "there is no user " + c.tier->user_id);
@@ -62,13 +57,6 @@ bool people_book::check_user(const user_row& u, change_result& r) {
 bool people_book::check_api_key(const api_key_row& k, change_result& r) {
   auto clash = !any_api_key_.any(k.id) && any_key_hash_.any(k.key_hash);
   return !clash || refuse(r, errc::conflict, "API key " + k.id + " has the hash of another");
-}
-
-bool people_book::check_node_key(const node_key_row& k, change_result& r) {
-  node_key_row old;
-  auto found = find_node_key_.first([&](row& x) { x(old.user_id, old.name); }, k.key_hash);
-  auto same = old.user_id == k.user_id && old.name == k.name;
-  return !found || same || refuse(r, errc::conflict, "that node key is already given out");
 }
 
 bool people_book::check_node(const node_row& n, change_result& r) {
@@ -90,8 +78,6 @@ void people_book::write(const change& c, change_result& r) {
   if (c.tier) update_tier_.run(c.tier->tier, c.tier->user_id);
   if (c.api_key) write_api_key(*c.api_key);
   if (c.session) write_session(*c.session);
-  if (c.node_key)
-    insert_node_key_.run(c.node_key->key_hash, c.node_key->user_id, c.node_key->name, c.node_key->created_ms);
   if (c.node) write_node(*c.node, r);
 }
 

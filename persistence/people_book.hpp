@@ -19,7 +19,6 @@ public:
 private:
   bool check_user(const user_row&, change_result&);
   bool check_api_key(const api_key_row&, change_result&);
-  bool check_node_key(const node_key_row&, change_result&);
   bool check_node(const node_row&, change_result&);
   void write_api_key(const api_key_row&);
   void write_session(const session_row&);
@@ -28,7 +27,6 @@ private:
   statement any_user_, any_login_, insert_user_, update_tier_;
   statement any_api_key_, any_key_hash_, insert_api_key_, revoke_api_key_;
   statement insert_session_, revoke_session_;
-  statement find_node_key_, insert_node_key_;
   statement find_node_, put_node_, touch_node_;
 };
 

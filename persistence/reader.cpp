@@ -5,8 +5,10 @@
 
 #include "persistence/book_reader.hpp"
 #include "persistence/columns.hpp"
+#include "persistence/fleet_columns.hpp"
 #include "persistence/job_book.hpp"
 #include "persistence/journal.hpp"
+#include "persistence/node_lookup.hpp"
 #include "persistence/people_book.hpp"
 #include "persistence/sql.hpp"
 
@@ -64,13 +66,14 @@ public:
   std::optional<user_row> find_user_by_login(const std::string& email_or_username) override;
   std::optional<credential_row> find_api_key(const std::string& hash) override { return credential(find_key_, hash); }
   std::optional<credential_row> find_session(const std::string& id) override { return credential(find_session_, id); }
-  std::optional<node_key_row> find_node_key(const std::string& key_hash) override;
+  std::optional<node_key_row> find_node_key(const std::string& key_id) override;
   std::vector<node_row> list_nodes() override;
   std::vector<balance_row> balances(const std::string& owner) override;
   std::vector<transaction_row> transactions(const std::string& owner, int32_t limit, int32_t offset,
                                             const std::string& job_id) override;
   int64_t count_transactions(const std::string& owner) override;
   book_reader& books() override { return *books_; }
+  node_reader& nodes() override { return *nodes_; }
 
 private:
   /// How far back the history of an account was read.
@@ -86,6 +89,7 @@ private:
   std::unique_ptr<connection> line_;
   connection& db_ = *line_;
   std::unique_ptr<book_reader> books_ = open_books(db_);
+  std::unique_ptr<node_reader> nodes_ = open_node_reader(db_);
   statement find_job_{db_, job_and_spec + " FROM jobs JOIN job_specs ON job_id=id WHERE id=?"};
   statement find_result_{db_, "SELECT " + report_columns + " FROM results WHERE job_id=? ORDER BY epoch DESC LIMIT 1"};
   statement list_all_{db_, job_and_spec +
@@ -128,7 +132,7 @@ private:
   statement find_session_{db_,
                           "SELECT u.id,email,username,organization,password_hash,role,tier,u.created_ms,"
                           "s.id,expires_ms,revoked_ms FROM sessions s JOIN users u ON u.id=user_id WHERE s.id=?"};
-  statement find_node_key_{db_, "SELECT key_hash,user_id,name,created_ms FROM node_keys WHERE key_hash=?"};
+  statement find_node_key_{db_, "SELECT " + node_key_columns + " FROM node_keys WHERE key_id=?"};
   statement list_nodes_{db_, "SELECT " + node_columns + " FROM nodes ORDER BY id"};
   statement balances_{db_, "SELECT owner,kind,asset,balance,held FROM accounts WHERE owner=? ORDER BY kind,asset"};
   statement accounts_{db_, "SELECT id,newest FROM accounts WHERE owner=?"};
@@ -253,10 +257,9 @@ std::optional<credential_row> reader::credential(statement& find, const std::str
   return x;
 }
 
-std::optional<node_key_row> reader::find_node_key(const std::string& key_hash) {
+std::optional<node_key_row> reader::find_node_key(const std::string& key_id) {
   node_key_row x;
-  auto take = [&](row& r) { r(x.key_hash, x.user_id, x.name, x.created_ms); };
-  if (!find_node_key_.first(take, key_hash)) return {};
+  if (!find_node_key_.first([&](row& r) { r(x); }, key_id)) return {};
   return x;
 }
 

@@ -13,6 +13,7 @@
 
 namespace troupe {
 
+class node_reader;
 namespace sql {
 class connection;
 }
@@ -159,7 +160,7 @@ public:
   virtual std::optional<user_row> find_user_by_login(const std::string& email_or_username) = 0;
   virtual std::optional<credential_row> find_api_key(const std::string& key_hash) = 0;
   virtual std::optional<credential_row> find_session(const std::string& id) = 0;
-  virtual std::optional<node_key_row> find_node_key(const std::string& key_hash) = 0;
+  virtual std::optional<node_key_row> find_node_key(const std::string& key_id) = 0;
   virtual std::vector<node_row> list_nodes() = 0;
   virtual std::vector<balance_row> balances(const std::string& owner) = 0;
   /// Newest first; rows in which one of the owner's accounts is debit or credit.
@@ -168,6 +169,7 @@ public:
   virtual int64_t count_transactions(const std::string& owner) = 0;
   /// The same connection, for what is asked less often.
   virtual book_reader& books() = 0;
+  virtual node_reader& nodes() = 0;
 };
 
 /// What `troupe ledger verify` found. `breaches` empty: the books are right.

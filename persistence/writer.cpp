@@ -7,6 +7,7 @@
 
 #include "persistence/account_book.hpp"
 #include "persistence/event_book.hpp"
+#include "persistence/fleet_book.hpp"
 #include "persistence/hold_book.hpp"
 #include "persistence/job_book.hpp"
 #include "persistence/people_book.hpp"
@@ -89,6 +90,7 @@ struct session {
         jobs{*db},
         events{*db},
         people{*db},
+        fleet{*db},
         rentals{*db},
         usage{*db},
         wallets{*db} {}
@@ -109,7 +111,8 @@ struct session {
     accounts.start();
     // First: who is stale must not hear of the money instead.
     if (!rentals.check(c, r) || !wallets.check(c, r)) return false;
-    return transfers.check(c, now_ms, r) && holds.check(c, r) && jobs.check(c, r) && people.check(c, r);
+    return transfers.check(c, now_ms, r) && holds.check(c, r) && jobs.check(c, r) && people.check(c, r) &&
+           fleet.check(c, r);
   }
   void write(const change& c, time_ms now_ms, change_result& r) {
     usage.look_at(c);
@@ -122,6 +125,7 @@ struct session {
     events.write(c.events, r);
     if (!poor.empty()) events.write(warnings(poor, now_ms, r), r);
     people.write(c, r);
+    fleet.write(c);
     rentals.write(c);
     usage.write(c);
     if (c.once) answers.write(*c.once, now_ms);
@@ -144,6 +148,7 @@ struct session {
   job_book jobs;
   event_book events;
   people_book people;
+  fleet_book fleet;
   rental_book rentals;
   usage_book usage;
   wallet_book wallets;

@@ -13,15 +13,14 @@ public:
 
   node_process(house_world& w, int32_t slots) : w_(w) {
     join_node offer;
-    offer.node_key = house_world::node_key;
     offer.name = "real";
     offer.instance = "first";
     offer.slots = slots;
     offer.rate = cpu_rate;
     run_environment environment;
     environment.work_root = w.folder() + "/work";
-    agent =
-        spawn_agent(w.system(), offer, environment, w.h().steady, [this](bool in, const std::string&) { joined = in; });
+    agent = spawn_agent(w.system(), offer, house_world::node_key, environment, w.h().steady,
+                        [this](bool in, const std::string&) { joined = in; });
     w_.each_close[this] = [this] { die(); };
     w_.each_step[this] = [this] { join(); };
     join();

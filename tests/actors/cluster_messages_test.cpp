@@ -70,6 +70,8 @@ bool same(const run_report& a, const run_report& b) {
 TEST_CASE("a join arrives with all that the node offers and holds") {
   wire w;
   join_node x{"key",
+              "nonce",
+              "proof",
               "name",
               "instance",
               "eu-north",
@@ -83,7 +85,9 @@ TEST_CASE("a join arrives with all that the node offers and holds") {
               512'000,
               2'000'000};
   auto y = w.sent(x);
-  CHECK(y.node_key == x.node_key);
+  CHECK(y.key_id == x.key_id);
+  CHECK(y.nonce == x.nonce);
+  CHECK(y.proof == x.proof);
   CHECK(y.name == x.name);
   CHECK(y.instance == x.instance);
   CHECK(y.region == x.region);

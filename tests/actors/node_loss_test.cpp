@@ -221,10 +221,10 @@ TEST_CASE("a second instance of the same name is refused while the first is aliv
 TEST_CASE("a wrong node key and a malformed offer are refused") {
   house_world w;
   fake_agent a{w, "a"};
-  a.offer.node_key = "guess";
+  a.node_key = "guess";
   CHECK_FALSE(a.join());
   CHECK(a.refused.code == errc::unauthenticated);
-  a.offer.node_key = house_world::node_key;
+  a.node_key = house_world::node_key;
   a.offer.slots = 0;
   CHECK_FALSE(a.join());
   CHECK(a.refused.code == errc::invalid);

@@ -76,7 +76,7 @@ TEST_CASE_TEMPLATE("a session and a node key are kept", E, STORE_ENGINES) {
   desk<E> d;
   auto c = user_of("u1", "ann@example.org", "ann");
   c.session = session_row{"s1", "u1", 1, 2, 0};
-  c.node_key = node_key_row{"nk", "u1", "rack", 3};
+  c.node_key = node_key_row{"nk", "verifier", "u1", "rack", 3, 0, 0};
   d.must(c);
   CHECK(d.r->find_session("s1")->user.email == "ann@example.org");
   CHECK_FALSE(d.r->find_session("s2"));
@@ -88,6 +88,34 @@ TEST_CASE_TEMPLATE("a session and a node key are kept", E, STORE_ENGINES) {
   CHECK(d.r->find_session("s1")->revoked_ms == 7);
   c.node_key->user_id = "u2";
   d.refused(c, errc::conflict);
+}
+
+TEST_CASE_TEMPLATE("a node key ends when it was told to, or earlier, never later", E, STORE_ENGINES) {
+  desk<E> d;
+  change c;
+  c.node_key = node_key_row{"nk", "verifier", "u1", "rack", 3, 0, 0};
+  d.must(c);
+  CHECK(d.r->nodes().ended_keys(0, 1'000).empty());
+  c.node_key->ends_ms = 500;
+  d.must(c);
+  CHECK(d.r->find_node_key("nk")->ends_ms == 500);
+  CHECK(d.r->nodes().ended_keys(0, 499).empty());
+  CHECK(d.r->nodes().ended_keys(0, 500) == std::vector<std::string>{"nk"});
+  CHECK(d.r->nodes().ended_keys(500, 900).empty());
+  c.node_key->ends_ms = c.node_key->revoked_ms = 600;
+  d.must(c);
+  CHECK(d.r->find_node_key("nk")->ends_ms == 500);
+  CHECK(d.r->find_node_key("nk")->revoked_ms == 0);
+  c.node_key->ends_ms = c.node_key->revoked_ms = 400;
+  d.must(c);
+  CHECK(d.r->find_node_key("nk")->revoked_ms == 400);
+  c.node_key->ends_ms = 0;
+  d.must(c);
+  CHECK(d.r->find_node_key("nk")->ends_ms == 400);
+  c.node_key = node_key_row{"nk2", "verifier2", "u2", "rack", 4, 0, 0};
+  d.must(c);
+  CHECK(d.r->nodes().node_keys("u1").size() == 1);
+  CHECK(d.r->nodes().node_keys("").size() == 2);
 }
 
 TEST_CASE_TEMPLATE("each join of a node is a new session, and only the newest may speak", E, STORE_ENGINES) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "persistence/node_reader.hpp"
 #include "persistence/store.hpp"
 #include "tests/support/lives.hpp"
 

@@ -72,6 +72,7 @@ public:
   }
   int64_t count_transactions(const std::string& owner) override { return db().count_transactions(owner); }
   book_reader& books() override { return db().books(); }
+  node_reader& nodes() override { return db().nodes(); }
 
 private:
   store_reader& db() {

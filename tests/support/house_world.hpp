@@ -12,6 +12,7 @@
 #include "actors/actors.hpp"
 #include "actors/exchange.hpp"
 #include "config/log.hpp"
+#include "config/node_proof.hpp"
 #include "model/pricing.hpp"
 #include "tests/support/faulty_store.hpp"
 
@@ -197,7 +198,7 @@ private:
     c.user = user_row{provider, "bob@example.org", "bob", "", "x", "provider", "free", wall};
     commit(c);
     change k;
-    k.node_key = node_key_row{sha256_hex(node_key), provider, "nodes", wall};
+    k.node_key = make_node_key(node_key, provider, "nodes", wall);
     commit(k);
     deposit_money gift{user, transfer_code::deposit, "gift-1", asset::dgpu, 100 * one, "", {}};
     CHECK(must(actors().wallets.get(), gift).why == errc::ok);
