@@ -20,4 +20,12 @@ int ledger_command(const std::string& verb, const config&, const std::vector<std
 /// `args` is empty, or "--from" ADDRESS "--to" ADDRESS.
 int migrate_command(const config&, const std::vector<std::string>& args);
 
+/// What `troupe cluster` is asked for. verb: "init" or "cert".
+struct cluster_wish {
+  std::string verb, folder, name;
+  std::vector<std::string> hosts;
+};
+/// Throws config_error for a wish that cannot be granted.
+int cluster_command(const cluster_wish&);
+
 }  // namespace troupe

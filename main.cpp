@@ -7,6 +7,8 @@
 #include "client/client.hpp"
 #include "commands.hpp"
 #include "config/log.hpp"
+#include "config/warnings.hpp"
+#include "config/world.hpp"
 
 namespace {
 
@@ -35,6 +37,7 @@ struct command_line {
   std::string command, verb;
   std::vector<std::string> args;
   std::vector<std::pair<std::string, std::string>> flags;
+  troupe::cluster_wish cluster;
 };
 
 bool takes(const troupe::option& row, const std::string& command) {
@@ -100,6 +103,26 @@ void add_migrate(CLI::App& app, command_line& into) {
   to->needs(from);
 }
 
+void add_cluster(CLI::App& app, command_line& into) {
+  auto* cluster = app.add_subcommand("cluster", "make certificates for gateways and nodes")->require_subcommand(0, 1);
+  auto& wish = into.cluster;
+  auto verb = [&](const std::string& name, const std::string& help) {
+    auto* command = cluster->add_subcommand(name, help);
+    command->callback([&into, name] {
+      into.command = "cluster";
+      into.cluster.verb = name;
+    });
+    command->add_option("--out", wish.folder, "the folder of the CA and of all it signed")->required();
+    command->add_option("--host", wish.hosts, "a name or IP address that gateways are reached by; may come twice")
+        ->allow_extra_args(false);
+    return command;
+  };
+  verb("init", "make a CA, a certificate for gateways and one for nodes");
+  verb("cert", "make one more: with --host for a gateway, without for a node")
+      ->add_option("--name", wish.name, "the name in it, and of its files")
+      ->required();
+}
+
 void describe(CLI::App& app, command_line& into) {
   app.set_version_flag("--version", "troupe " TROUPE_VERSION);
   app.require_subcommand(0, 1);
@@ -112,6 +135,7 @@ void describe(CLI::App& app, command_line& into) {
   add_verb(*ledger, "verify", "derive every balance again and check every invariant", into);
   add_verb(*ledger, "export", "print the journal", into);
   add_migrate(app, into);
+  add_cluster(app, into);
   for (auto& word : client_words) app.add_subcommand(word.name, word.help);
 }
 
@@ -145,17 +169,20 @@ void open_log(const troupe::config& c) {
 
 int perform(const command_line& line) {
   troupe::sources from{line.flags, troupe::process_environment()};
+  if (line.command == "cluster") return troupe::cluster_command(line.cluster);
   if (line.verb == "show") {
     std::cout << troupe::show_config(from);
     return 0;
   }
   auto c = troupe::load_config(from);
   if (line.command == "config") {
+    for (auto& text : troupe::config_warnings(c, troupe::wall_ms())) std::cout << "warning: " << text << '\n';
     std::cout << "the configuration is fine\n";
     return 0;
   }
   if (line.command == "node") refuse_lonely_node(c);
   open_log(c);
+  for (auto& text : troupe::config_warnings(c, troupe::wall_ms())) troupe::log::warn(text);
   if (line.command == "migrate") return troupe::migrate_command(c, line.args);
   if (line.command == "ledger") return troupe::ledger_command(line.verb, c, line.args);
   return line.command == "node" ? troupe::run_node(c) : troupe::serve(c);

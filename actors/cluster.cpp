@@ -5,6 +5,8 @@
 #include <caf/openssl/all.hpp>
 #include <thread>
 
+#include "actors/plain_door.hpp"
+
 namespace troupe {
 
 namespace {
@@ -52,7 +54,7 @@ outcome<uint16_t> open_door(house& h) {
   auto& at = h.settings.cluster_listen;
   auto door = h.actors.door.get();
   auto port = wants_tls(h.settings) ? caf::openssl::publish(door, at.port, at.host.c_str(), true)
-                                    : h.system.middleman().publish(door, at.port, at.host.c_str(), true);
+                                    : publish_plainly(h.system, door, at.port, at.host);
   if (port) return *port;
   return failure{errc::unavailable,
                  "the cluster door cannot listen on " + at.host + ":" + std::to_string(at.port) + ": " +

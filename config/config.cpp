@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <fstream>
 
+#include "config/certificates.hpp"
 #include "config/layers.hpp"
 #include "config/log.hpp"
 #include "config/option_table.hpp"
@@ -97,6 +98,8 @@ void check_certificates(const config& c, const settings& given) {
     if (path->empty()) throw of.bad(*path, "is missing: --cluster-cert, --cluster-key and --cluster-ca go together");
     check_readable(of, *path);
   }
+  auto problem = certificate_problem(c.cluster_cert, c.cluster_key, c.cluster_ca);
+  if (!problem.empty()) throw config_error{"--cluster-cert: " + problem};
 }
 
 void check_join(const config& c, const settings& given) {

@@ -1,5 +1,6 @@
 // Where values come from, who wins, and what is refused with one clear line.
 #include "config/config.hpp"
+#include "config/certificates.hpp"
 
 #include <doctest/doctest.h>
 #include <unistd.h>
@@ -51,9 +52,10 @@ bool has(const std::string& text, const std::string& part) { return text.find(pa
 
 struct certificates {
   folder at;
-  flag_list flags{{"cluster-cert", at.write("cert", "c")},
-                  {"cluster-key", at.write("key", "k")},
-                  {"cluster-ca", at.write("ca", "a")}};
+  pem_pair ca = make_cluster_ca("CA"), own = make_cluster_certificate(ca, "gate", {"gate.example", "::1"});
+  flag_list flags{{"cluster-cert", at.write("cert", own.certificate)},
+                  {"cluster-key", at.write("key", own.key)},
+                  {"cluster-ca", at.write("ca", ca.certificate)}};
 };
 
 }  // namespace
