@@ -19,7 +19,7 @@ using welcome_promise = caf::typed_response_promise<node_welcome, node_port>;
 struct joined_node {
   node_actor handle;
   int64_t session = 0;
-  std::string instance;
+  std::string instance, key_id;
   node_offer offer;
 };
 
@@ -115,7 +115,7 @@ void welcome(nodes_pointer self, const node_row& row, const join_node& ask, int6
   self->link_to(handle.address());  // without this register a node must join again
   s.awaited.erase(row.id);
   auto offer = offer_of(row, ask, session);
-  s.here[row.id] = {handle, session, ask.instance, offer};
+  s.here[row.id] = {handle, session, ask.instance, ask.key_id, offer};
   for (auto& x : r.lost) lose(self, x.job_id, x.epoch);
   for (auto& j : r.busy)
     if (j.state == job_state::cancelling) self->send(handle, send_stop{row.id, {j.id, j.lease_epoch}});
@@ -170,8 +170,8 @@ void enter(nodes_pointer self, const node_key_row& key, const join_node& ask, co
 /// Whoever joined with one of these keys goes; its jobs are rescued as those of a silent node.
 void on_put_out(nodes_pointer self, const put_out& x) {
   for (auto& [id, n] : self->state.here) {
-    if (std::find(x.key_ids.begin(), x.key_ids.end(), n.offer.key_id) == x.key_ids.end()) continue;
-    log::warn("a node's key has ended", {{"node_id", id}, {"key_id", n.offer.key_id}});
+    if (std::find(x.key_ids.begin(), x.key_ids.end(), n.key_id) == x.key_ids.end()) continue;
+    log::warn("a node's key has ended", {{"node_id", id}, {"key_id", n.key_id}});
     self->send(n.handle, leave{});
   }
 }
