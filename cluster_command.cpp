@@ -49,9 +49,9 @@ struct place_of_pair {
 void check(const cluster_wish& wish) {
   if (wish.folder.empty()) throw config_error{"--out: \"\" is not a folder's name"};
   for (auto& x : wish.hosts)
-    if (!is_host(x)) throw config_error{"--host: \"" + x + "\" is neither a host's name nor an IP address"};
+    if (!is_host_name(x)) throw config_error{"--host: \"" + x + "\" is neither a host's name nor an IP address"};
   if (wish.verb == "init") return;
-  auto good = !wish.name.empty() && wish.name.size() <= 64 && is_host(wish.name) && wish.name != "ca";
+  auto good = !wish.name.empty() && wish.name.size() <= 64 && is_host_name(wish.name) && wish.name != "ca";
   if (!good) throw config_error{"--name: \"" + wish.name + "\" is not a name of letters, digits, - and ."};
 }
 

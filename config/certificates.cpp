@@ -156,7 +156,7 @@ pem_pair make_cluster_certificate(const pem_pair& ca, const std::string& name, c
   return pair_of(x.get(), key.get());
 }
 
-bool is_host(std::string_view text) {
+bool is_host_name(std::string_view text) {
   if (is_address(std::string{text})) return true;
   auto fits = [](unsigned char c) { return std::isalnum(c) != 0 || c == '-' || c == '.'; };
   return !text.empty() && text.size() <= 253 && std::isalnum(static_cast<unsigned char>(text[0])) != 0 &&

@@ -22,7 +22,7 @@ pem_pair make_cluster_ca(const std::string& name);
 pem_pair make_cluster_certificate(const pem_pair& ca, const std::string& name, const std::vector<std::string>& hosts);
 
 /// A name of DNS or an IP address, without port.
-bool is_host(std::string_view);
+bool is_host_name(std::string_view);
 
 /// Why these files cannot serve for mutual TLS, empty when they can. Time does not count.
 std::string certificate_problem(const std::string& certificate_path, const std::string& key_path,
