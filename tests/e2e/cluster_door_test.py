@@ -109,9 +109,6 @@ class Door(House):
 class the_cluster_door_without_certificates(Door):
     flags = ("--slots", "0")
 
-    def test_hangs_up_on_sockets_that_say_nothing(self):
-        self.withstand(self.crowd)
-
     def test_hangs_up_on_random_bytes(self):
         self.withstand(lambda: self.crowd(lambda i: os.urandom(64 + i)))
 
@@ -205,39 +202,6 @@ class the_cluster_door_with_certificates(Door):
         if pair:
             context.load_cert_chain(f"{pair}.pem", f"{pair}-key.pem")
         return context
-
-    def tls_crowd(self, context):
-        """Each greets as far as it is let; TLS 1.3 tells a client of its refusal only after its own handshake."""
-        lines = []
-        for _ in range(CROWD):
-            line = connected(self.address)
-            try:
-                lines.append(context.wrap_socket(line, server_hostname="localhost"))
-            except OSError:
-                line.close()
-        return lines
-
-    def test_hangs_up_on_sockets_that_say_nothing(self):
-        self.withstand(self.crowd, 120_000)
-
-    def test_hangs_up_on_plain_clients_and_random_bytes(self):
-        self.withstand(lambda: self.crowd(lambda i: os.urandom(64 + i)), 120_000)
-
-    def test_hangs_up_on_clients_without_a_certificate(self):
-        self.withstand(lambda: self.tls_crowd(self.greeter()), 120_000)
-
-    def test_hangs_up_on_clients_of_another_ca(self):
-        self.withstand(lambda: self.tls_crowd(self.greeter(f"{self.others}/node")), 120_000)
-
-    def test_hangs_up_on_half_a_greeting(self):
-        memory = ssl.MemoryBIO(), ssl.MemoryBIO()
-        hello = self.greeter(f"{self.pems}/node").wrap_bio(*memory, server_hostname="localhost")
-        try:
-            hello.do_handshake()
-        except ssl.SSLWantReadError:
-            pass
-        half = memory[1].read()[:120]
-        self.withstand(lambda: self.crowd(lambda i: half), 120_000)
 
     def test_speaks_no_tls_below_1_2_and_only_good_ciphers(self):
         good = self.greeter(f"{self.pems}/node")
