@@ -283,6 +283,7 @@ struct tier_update {
 };
 
 struct change {
+  int32_t shard = -1;  // of the job: refused as stale when this gateway does not own it any more. -1: any gateway may
   std::optional<idempotency_row> once;
   std::vector<transfer> transfers;
   std::optional<hold_open> opens;

@@ -35,6 +35,7 @@ account_book::account_book(connection& db)
       find_post_{db,
                  "SELECT j.kind,j.code,j.amount,j.note,d.owner,d.kind,d.asset,c.owner,c.kind,c.asset,j.hold_id,j.job_id"
                  " FROM journal j JOIN accounts d ON d.id=j.debit JOIN accounts c ON c.id=j.credit WHERE j.id=?"},
+      find_end_{db, "SELECT seq,hash FROM journal ORDER BY seq DESC LIMIT 1"},
       update_accounts_{db,
                        "UPDATE accounts SET balance=?, held=?, entries=entries+?, newest=?"
                        " WHERE id=? AND balance=? AND held=?"},
@@ -46,25 +47,35 @@ account_book::account_book(connection& db)
     fetch_accounts_.emplace(db, "SELECT " + account_columns + " FROM accounts WHERE owner = ANY(?::text[])");
     fetch_posts_.emplace(db, "SELECT id FROM journal WHERE id = ANY(?::text[])");
   }
+  read_end();
+}
+
+void account_book::read_end() {
   blob hash;
-  statement{db, "SELECT seq,hash FROM journal ORDER BY seq DESC LIMIT 1"}.first([&](row& r) {
+  find_end_.first([&](row& r) {
     r(last_seq_, hash);
     last_hash_ = hash.bytes;
   });
 }
 
+void account_book::forget() {
+  accounts_.clear();
+  read_end();
+}
+
+void account_book::expect(const account_key& k) {
+  if (fetch_accounts_ && !accounts_.contains(k)) wanted_owners_.push_back(k.owner);
+}
+
 void account_book::expect(const change& c) {
   if (!fetch_accounts_) return;
-  auto want = [&](const account_key& k) {
-    if (!accounts_.contains(k)) wanted_owners_.push_back(k.owner);
-  };
   for (const auto& t : c.transfers) {
-    want(t.debit);
-    want(t.credit);
+    expect(t.debit);
+    expect(t.credit);
     wanted_posts_.push_back(t.id);
   }
-  if (c.opens) want(c.opens->account);
-  if (c.closes) want(c.closes->provider);
+  if (c.opens) expect(c.opens->account);
+  if (c.closes) expect(c.closes->provider);
 }
 
 void account_book::fetch() {

@@ -39,7 +39,10 @@ public:
 
   /// What the changes of a group will ask for, read at once; for an engine that is far away.
   void expect(const change&);
+  void expect(const account_key&);
   void fetch();
+  /// Somebody else wrote: what is remembered of rows is worth nothing.
+  void forget();
 
   /// Forgets the drafts of the change before.
   void start();
@@ -90,11 +93,12 @@ private:
     int64_t entries = 0;
   };
 
+  void read_end();
   void write_accounts();
   void write_journal(time_ms now_ms);
 
   connection& db_;
-  statement find_account_, insert_account_, find_post_;
+  statement find_account_, insert_account_, find_post_, find_end_;
   bulk update_accounts_, insert_rows_;
   std::optional<statement> fetch_accounts_, fetch_posts_;
   std::vector<std::string> wanted_owners_, wanted_posts_;

@@ -14,13 +14,40 @@ constexpr size_t cached_users_max = 100'000;
 }  // namespace
 
 event_book::event_book(connection& db)
-    : find_end_{db, "SELECT newest,count FROM event_ends WHERE user_id=?"},
+    : find_last_{db, "SELECT coalesce(max(seq), 0) FROM events"},
+      find_end_{db, "SELECT newest,count FROM event_ends WHERE user_id=?"},
       insert_{db, "INSERT INTO events(" + event_columns + ",user_before) VALUES(" + marks(14) + ")"},
       put_ends_{db,
                 "INSERT INTO event_ends(user_id,newest,count) VALUES(?,?,?)"
                 " ON CONFLICT(user_id) DO UPDATE SET newest=excluded.newest, count=excluded.count"},
       insert_marks_{db, "INSERT INTO event_marks(user_id,seq) VALUES(?,?)"} {
-  statement{db, "SELECT coalesce(max(seq), 0) FROM events"}.first([&](row& r) { r(last_); });
+  if (db.kind() == engine::postgres)
+    fetch_ends_.emplace(db, "SELECT user_id,newest,count FROM event_ends WHERE user_id = ANY(?::text[])");
+  find_last_.first([&](row& r) { r(last_); });
+}
+
+void event_book::expect(const change& c) {
+  if (!fetch_ends_) return;
+  for (const auto& e : c.events)
+    if (!ends_.contains(e.user_id)) wanted_.push_back(e.user_id);
+}
+
+void event_book::fetch() {
+  if (wanted_.empty()) return;
+  for (const auto& id : wanted_) ends_.try_emplace(id);
+  auto take = [&](row& r) {
+    std::string id;
+    end x;
+    r(id, x.newest, x.count);
+    ends_[id] = x;
+  };
+  fetch_ends_->each(take, array_of(wanted_));
+  wanted_.clear();
+}
+
+void event_book::forget() {
+  ends_.clear();
+  find_last_.first([&](row& r) { r(last_); });
 }
 
 event_book::ends::value_type& event_book::end_of(const std::string& user_id) {

@@ -2,6 +2,7 @@
 // anywhere. An index by user would write a random page for every event once there are many users.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -14,6 +15,11 @@ namespace troupe::sql {
 class event_book {
 public:
   explicit event_book(connection&);
+
+  /// What the changes of a group will ask for, read at once; for an engine that is far away.
+  void expect(const change&);
+  void fetch();
+  void forget();
 
   void write(const std::vector<event_row>&, change_result&);
   /// Once for each user of a group. REQUIRES: called before the commit.
@@ -29,7 +35,9 @@ private:
 
   ends::value_type& end_of(const std::string& user_id);
 
-  statement find_end_;
+  statement find_last_, find_end_;
+  std::optional<statement> fetch_ends_;
+  std::vector<std::string> wanted_;
   bulk insert_, put_ends_, insert_marks_;
   ends ends_;
   std::vector<ends::value_type*> unwritten_;

@@ -67,10 +67,16 @@ void hold_book::fetch() {
     x.guards = guards_of(words);
     x.stored_steps = x.steps;
     absent_.erase(id);
+    accounts_.expect(x.key);
     holds_.emplace(id, std::move(x));  // one that is known already is newer
   };
   fetch_holds_->each(take, array_of(wanted_));
   wanted_.clear();
+}
+
+void hold_book::forget() {
+  holds_.clear();
+  ceilings_.clear();
 }
 
 hold_book::hold* hold_book::find(const std::string& id) {

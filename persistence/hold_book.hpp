@@ -15,6 +15,7 @@ public:
 
   void expect(const change&);
   void fetch();
+  void forget();
 
   /// Drafts what the change does to holds. False: `r` says why not.
   bool check(const change&, change_result& r);

@@ -19,6 +19,7 @@ public:
   /// What the changes of a group will ask for, read at once; for an engine that is far away.
   void expect(const change&);
   void fetch();
+  void forget() { jobs_.clear(); }
 
   /// Reads only. False: `r` says why not.
   bool check(const change&, change_result& r);

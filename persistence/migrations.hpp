@@ -15,6 +15,7 @@ const std::vector<migration>& migrations();
 const char* usage_step();
 const char* device_step();
 const char* node_keys_step();
+const char* cluster_step();
 
 /// The number of the newest step that was taken; 0: an empty database.
 int schema_version(connection&);

@@ -14,6 +14,7 @@ namespace troupe::sql {
 namespace {
 
 constexpr int bytea_type = 17;
+constexpr int64_t idle_ms_max = 3'000;  // one that falls asleep within a transaction holds all others up
 
 /// Ours to mend are wrong statements and broken rules; everything else is the server's state or the way to it.
 bool is_our_bug(std::string_view state) {
@@ -45,6 +46,16 @@ void stay_closed(pqxx::connection& c) {
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
   c.inhibit_reactivation(true);
 #pragma GCC diagnostic pop
+}
+
+/// A server that is gone without a word is noticed within seconds.
+std::string with_patience(std::string uri) {
+  for (std::string setting : {"connect_timeout=5", "tcp_user_timeout=5000", "keepalives_idle=3",
+                              "keepalives_interval=2", "keepalives_count=2"}) {
+    if (uri.find(setting.substr(0, setting.find('=') + 1)) != std::string::npos) continue;
+    uri += (uri.find('?') == std::string::npos ? "?" : "&") + setting;
+  }
+  return uri;
 }
 
 /// `?` as $1, $2, ...
@@ -108,18 +119,16 @@ struct postgres_connection::line {
 };
 
 void postgres_connection::line::open() {
-  auto patience = options.uri.find("connect_timeout") == std::string::npos;
-  auto uri = options.uri;
-  if (patience) uri += (uri.find('?') == std::string::npos ? "?" : "&") + std::string{"connect_timeout=5"};
   try {
-    connection = std::make_unique<pqxx::connection>(uri);
+    connection = std::make_unique<pqxx::connection>(with_patience(options.uri));
     stay_closed(*connection);
     tx = std::make_unique<pqxx::nontransaction>(*connection);
     auto timeout = std::to_string(options.timeout_ms);
+    auto idle = std::to_string(std::min(options.timeout_ms, idle_ms_max));
     tx->exec(
         "SET synchronous_commit=on; SET bytea_output=hex; SET client_encoding='UTF8';"
         "SET idle_in_transaction_session_timeout=" +
-        timeout + "; SET statement_timeout=" + timeout + "; SET lock_timeout=" + timeout +
+        idle + "; SET statement_timeout=" + timeout + "; SET lock_timeout=" + timeout +
         (options.read_only ? "; SET default_transaction_read_only=on" : ""));
     std::string encoding = tx->exec1("SHOW server_encoding")[0].c_str();
     if (encoding != "UTF8") throw store_unavailable{"database: its encoding is " + encoding + ", it must be UTF8"};

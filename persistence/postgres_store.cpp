@@ -1,10 +1,11 @@
-// The PostgreSQL engine: one writing connection, which holds a lock of the whole database, and one for each reader.
+// The PostgreSQL engine: a writing connection, one for each reader, and one for the seat among other gateways.
 #include "persistence/postgres_store.hpp"
 
 #include <chrono>
 #include <thread>
 
 #include "persistence/journal_export.hpp"
+#include "persistence/membership.hpp"
 #include "persistence/migrations.hpp"
 #include "persistence/postgres.hpp"
 #include "persistence/reader.hpp"
@@ -22,11 +23,13 @@ using sql::statement;
 constexpr int64_t writer_lock = 0x74726f757065'01;
 constexpr int64_t schema_lock = 0x74726f757065'02;
 
-/// A server that was killed and started again at once meets the lock of its former life, which the database lets go of
-/// when it notices: so there is some patience.
-void take_lock(postgres_connection& db) {
+constexpr int64_t seat_timeout_ms = 3'000;  // a beat that takes longer is as good as none
+
+/// Gateways share the lock; whoever wants the books for itself (a copy) gets it only when no gateway is there. A server
+/// that was killed a moment ago still has it until the database notices: so there is some patience.
+void take_lock(postgres_connection& db, bool shared) {
   constexpr auto tries = 30;
-  statement try_it{db, "SELECT pg_try_advisory_lock(?)"};
+  statement try_it{db, shared ? "SELECT pg_try_advisory_lock_shared(?)" : "SELECT pg_try_advisory_lock(?)"};
   for (auto i = 0; i < tries; ++i) {
     auto ours = false;
     try_it.first([&](sql::row& r) { r(ours); }, writer_lock);
@@ -47,12 +50,17 @@ public:
     if (sql::must_migrate(sql::schema_version(db), "the database", must_exist)) sql::migrate(db);
   }
 
-  std::unique_ptr<store_writer> open_writer() override {
-    return sql::open_writer([uri = uri_, timeout = timeout_ms_] {
+  std::unique_ptr<store_writer> open_writer(const seat* mine) override {
+    auto connect = [uri = uri_, timeout = timeout_ms_, shared = mine != nullptr] {
       auto db = std::make_unique<postgres_connection>(sql::postgres_options{uri, false, timeout});
-      take_lock(*db);
+      take_lock(*db, shared);
       return db;
-    });
+    };
+    return sql::open_writer(connect, mine);
+  }
+  std::unique_ptr<membership> open_membership() override {
+    return sql::open_membership(
+        std::make_unique<postgres_connection>(sql::postgres_options{uri_, false, seat_timeout_ms}));
   }
   std::unique_ptr<store_reader> open_reader() override {
     return sql::open_reader(std::make_unique<postgres_connection>(sql::postgres_options{uri_, true, timeout_ms_}));

@@ -39,7 +39,7 @@ public:
   /// REQUIRES: called once, before anything is opened.
   void prepare(bool must_exist);
 
-  std::unique_ptr<store_writer> open_writer() override;
+  std::unique_ptr<store_writer> open_writer(const seat*) override;
   std::unique_ptr<store_reader> open_reader() override {
     auto db = std::make_unique<sqlite_connection>(file_, access::read);
     db->exec(for_reading);
@@ -70,7 +70,7 @@ private:
 };
 
 /// The data folder stays locked against a second server for as long as the writer lives.
-std::unique_ptr<store_writer> sqlite_store::open_writer() {
+std::unique_ptr<store_writer> sqlite_store::open_writer(const seat*) {
   auto lock = std::make_shared<data_lock>(lock_file_);
   return sql::open_writer([file = file_, lock] {
     auto db = std::make_unique<sqlite_connection>(file, access::write);

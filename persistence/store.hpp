@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "model/change.hpp"
+#include "persistence/membership.hpp"
 
 namespace troupe {
 
@@ -182,7 +183,11 @@ struct verdict {
 class store {
 public:
   virtual ~store();
-  virtual std::unique_ptr<store_writer> open_writer() = 0;
+  /// `mine`: the seat of this gateway among others that write, too; the writer fences every group with it. Null: the
+  /// only writer there may be, or store_unavailable. REQUIRES: the seat outlives the writer.
+  virtual std::unique_ptr<store_writer> open_writer(const seat* mine = nullptr) = 0;
+  /// Null: this engine has room for one gateway only.
+  virtual std::unique_ptr<membership> open_membership() { return nullptr; }
   virtual std::unique_ptr<store_reader> open_reader() = 0;
   /// Re-derives everything from the journal in one read transaction; works beside a running server.
   virtual verdict verify() = 0;

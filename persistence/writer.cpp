@@ -7,6 +7,7 @@
 
 #include "persistence/account_book.hpp"
 #include "persistence/event_book.hpp"
+#include "persistence/fence.hpp"
 #include "persistence/fleet_book.hpp"
 #include "persistence/hold_book.hpp"
 #include "persistence/job_book.hpp"
@@ -81,7 +82,7 @@ private:
 
 /// A connection and all that is remembered about the database; thrown away as a whole when anything is in doubt.
 struct session {
-  explicit session(std::unique_ptr<connection> line)
+  session(std::unique_ptr<connection> line, const seat* mine)
       : db{std::move(line)},
         answers{*db},
         accounts{*db},
@@ -93,22 +94,42 @@ struct session {
         fleet{*db},
         rentals{*db},
         usage{*db},
-        wallets{*db} {}
+        wallets{*db} {
+    if (mine != nullptr) gate.emplace(*db, *mine);
+  }
+
+  void begin(const std::vector<const change*>& coming) {
+    db->begin();
+    if (gate && !gate->enter(coming)) forget();
+    for (const auto* c : coming) expect(*c);
+    fetch();
+  }
+  /// Another gateway wrote: nothing that is remembered of rows counts any more.
+  void forget() {
+    accounts.forget();
+    holds.forget();
+    jobs.forget();
+    events.forget();
+  }
 
   void expect(const change& c) {
     answers.expect(c);
     accounts.expect(c);
     holds.expect(c);
     jobs.expect(c);
+    events.expect(c);
   }
   void fetch() {
     answers.fetch();
+    holds.fetch();  // names the accounts that pay
     accounts.fetch();
-    holds.fetch();
     jobs.fetch();
+    events.fetch();
   }
   bool check(const change& c, time_ms now_ms, change_result& r) {
     accounts.start();
+    if (gate && c.shard >= 0 && !gate->allows(c.shard))
+      return refuse(r, errc::stale, "another gateway owns that job now");
     // First: who is stale must not hear of the money instead.
     if (!rentals.check(c, r) || !wallets.check(c, r)) return false;
     return transfers.check(c, now_ms, r) && holds.check(c, r) && jobs.check(c, r) && people.check(c, r) &&
@@ -141,6 +162,7 @@ struct session {
   }
 
   std::unique_ptr<connection> db;
+  std::optional<fence> gate;
   answer_book answers;
   account_book accounts;
   transfer_book transfers;
@@ -156,13 +178,11 @@ struct session {
 
 class writer : public store_writer {
 public:
-  explicit writer(connect_fn connect) : connect_{std::move(connect)} { open(); }
+  writer(connect_fn connect, const seat* mine) : connect_{std::move(connect)}, seat_{mine} { open(); }
 
   void begin(const std::vector<const change*>& coming) override {
     if (!session_) open();
-    session_->db->begin();
-    for (const auto* c : coming) session_->expect(*c);
-    session_->fetch();
+    session_->begin(coming);
   }
   change_result apply(const change&, time_ms now_ms) override;
   void commit() override {
@@ -177,7 +197,7 @@ public:
   }
 
 private:
-  void open() { session_ = std::make_unique<session>(connect_()); }
+  void open() { session_ = std::make_unique<session>(connect_(), seat_); }
   /// A group that lost its transaction, for an engine ends it by itself on some errors, must not go on bit by bit.
   session& here() {
     if (session_ && session_->db->in_transaction()) return *session_;
@@ -185,6 +205,7 @@ private:
   }
 
   connect_fn connect_;
+  const seat* seat_;
   std::unique_ptr<session> session_;
 };
 
@@ -204,6 +225,8 @@ change_result writer::apply(const change& c, time_ms now_ms) {
 
 }  // namespace
 
-std::unique_ptr<store_writer> open_writer(connect_fn connect) { return std::make_unique<writer>(std::move(connect)); }
+std::unique_ptr<store_writer> open_writer(connect_fn connect, const seat* mine) {
+  return std::make_unique<writer>(std::move(connect), mine);
+}
 
 }  // namespace troupe::sql

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 
+#include "persistence/membership.hpp"
 #include "persistence/sql.hpp"
 #include "persistence/store.hpp"
 
@@ -13,6 +14,7 @@ namespace troupe::sql {
 using connect_fn = std::function<std::unique_ptr<connection>()>;
 
 /// Opens now, and again after each rollback.
-std::unique_ptr<store_writer> open_writer(connect_fn);
+/// `mine`: this gateway's seat among others; null: nobody else writes this database.
+std::unique_ptr<store_writer> open_writer(connect_fn, const seat* mine = nullptr);
 
 }  // namespace troupe::sql
