@@ -3,8 +3,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
+#include <mutex>
 
 #include "actors/actors.hpp"
 #include "actors/cluster.hpp"
@@ -22,27 +24,41 @@ std::string node_name(const config& settings) {
   return std::string{host} + "-" + std::to_string(getpid());
 }
 
-endpoint endpoint_of(const std::string& text) {
-  auto colon = text.rfind(':');
-  auto host = text.substr(0, colon);
-  if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
-  return {host, static_cast<uint16_t>(std::stoul(text.substr(colon + 1)))};
-}
-
 /// Waits up to a second; true when the process shall stop.
 bool told_to_stop(const sigset_t& signals) {
   timespec second{1, 0};
   return sigtimedwait(&signals, nullptr, &second) > 0;
 }
 
-void keep_joined(caf::actor_system& system, const config& settings, const agent_actor& agent,
+/// The doors that are known: those of the configuration, and what gateways told of each other. Thread-safe.
+class known_doors {
+public:
+  explicit known_doors(std::vector<endpoint> first) : list_{std::move(first)} {}
+  void learn(const std::vector<std::string>& addresses) {
+    std::lock_guard lock{guard_};
+    for (auto& text : addresses)
+      if (auto at = endpoint_of(text); std::find(list_.begin(), list_.end(), at) == list_.end()) list_.push_back(at);
+  }
+  /// Each in turn.
+  endpoint next() {
+    std::lock_guard lock{guard_};
+    return list_[turn_++ % list_.size()];
+  }
+
+private:
+  std::mutex guard_;
+  std::vector<endpoint> list_;
+  size_t turn_ = 0;
+};
+
+void keep_joined(caf::actor_system& system, const config& settings, const agent_actor& agent, known_doors& doors,
                  const std::atomic<bool>& joined, const sigset_t& signals) {
-  auto at = endpoint_of(settings.join);
   do {
     if (joined) continue;
+    auto at = doors.next();
     auto door = reach_door(system, settings, at);
     if (auto* bad = std::get_if<failure>(&door))
-      log::warn("no gateway yet", {{"at", settings.join}, {"why", bad->detail}});
+      log::warn("no gateway yet", {{"at", to_string(at)}, {"why", bad->detail}});
     else
       caf::anon_send(agent, connect_door{std::get<door_actor>(door)});
   } while (!told_to_stop(signals));
@@ -63,13 +79,15 @@ int run_node(const config& settings) {
   auto caf_config = system_config(settings);
   caf::actor_system system{*caf_config};
   std::atomic<bool> joined{false};
-  auto tell = [&joined](bool is, const std::string& detail) {
-    joined = is;
-    is ? log::info("joined", {{"node_id", detail}}) : log::warn("not joined", {{"why", detail}});
+  known_doors doors{settings.doors};
+  auto tell = [&](const agent_news& news) {
+    if (news.joined) doors.learn(news.gateways);
+    joined = news.joined;
+    news.joined ? log::info("joined", {{"node_id", news.detail}}) : log::warn("not joined", {{"why", news.detail}});
   };
   auto agent =
       spawn_agent(system, offer_of(settings, name), settings.node_key, {work, settings.models}, steady_ms, tell);
-  keep_joined(system, settings, agent, joined, signals);
+  keep_joined(system, settings, agent, doors, joined, signals);
   log::info("stopping");
   caf::scoped_actor self{system};
   self->send_exit(agent, caf::exit_reason::user_shutdown);

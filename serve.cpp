@@ -94,9 +94,18 @@ void raise_file_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/// Of this gateway among others.
+std::string gateway_name(const config& settings) {
+  if (!settings.name.empty()) return settings.name;
+  char host[256] = "gateway";
+  gethostname(host, sizeof host - 1);
+  return std::string{host} + ":" + std::to_string(settings.listen.port);
+}
+
 caf::actor start_cast(house& h, store& db, stop_signal& stop) {
   cast_options o;
-  o.open_writer = [&db] { return db.open_writer(); };
+  o.open_writer = [&db, &h] { return db.open_writer(h.cluster.alone() ? nullptr : &h.cluster.own_seat()); };
+  o.open_membership = [&db] { return db.open_membership(); };
   o.open_reader = [&db] { return db.open_reader(); };
   o.readers = static_cast<size_t>(h.settings.readers);
   o.give_up = [&stop](const std::string& why) { stop.give_up(why); };
@@ -109,6 +118,18 @@ caf::actor start_cast(house& h, store& db, stop_signal& stop) {
                  throw std::runtime_error{to_failure(why).detail};
                });
   return root;
+}
+
+/// One of several gateways, if the database has room for several. Nothing can be written before.
+void sit_down(house& h, const config& settings) {
+  if (h.cluster.alone()) return;
+  auto address = settings.cluster_advertise;
+  if (address.empty()) address = to_string(settings.cluster_listen);
+  auto at = endpoint_of(address);
+  if (at.port == 0) address = to_string(endpoint{at.host, settings.cluster_listen.port});
+  caf::scoped_actor self{h.system};
+  self->request(h.actors.gateways.get(), std::chrono::seconds{10}, take_seat{gateway_name(settings), address})
+      .receive([] {}, [](const caf::error& why) { throw std::runtime_error{to_failure(why).detail}; });
 }
 
 /// Ends the cast on every way out, also when the start fails half way: the system's own end waits for the last actor.
@@ -128,15 +149,16 @@ struct running_cast {
 /// The embedded node joins through the same door as any other. It joins again whenever it was parted.
 agent_actor start_local_node(house& h) {
   auto key = kept_secret(h.settings.data_dir + "/local-node.key");
+  auto name = h.cluster.alone() ? "local" : "local@" + gateway_name(h.settings);
   store_node_key(h, key, std::string{platform_owner}, "local");
   run_environment environment{h.settings.data_dir + "/work", h.settings.models};
   auto where = std::make_shared<place<agent_actor>>();
-  auto tell = [&h, where](bool joined, const std::string& detail) {
-    log::debug(joined ? "local node joined" : "local node parted", {{"detail", detail}});
-    if (!joined)
+  auto tell = [&h, where](const agent_news& news) {
+    log::debug(news.joined ? "local node joined" : "local node parted", {{"detail", news.detail}});
+    if (!news.joined)
       caf::delayed_anon_send(where->get(), std::chrono::milliseconds{500}, connect_door{h.actors.door.get()});
   };
-  auto agent = spawn_agent(h.system, offer_of(h.settings, "local"), key, environment, h.steady, tell);
+  auto agent = spawn_agent(h.system, offer_of(h.settings, name), key, environment, h.steady, tell);
   where->set(agent);
   caf::anon_send(agent, connect_door{h.actors.door.get()});
   return agent;
@@ -164,6 +186,13 @@ server_options options_of(const config& settings) {
   return o;
 }
 
+/// All gateways know the same one: a token of one is good at every other.
+std::string jwt_secret(const config& settings, store& db) {
+  if (!settings.jwt_secret.empty()) return settings.jwt_secret;
+  if (auto seats = db.open_membership()) return seats->shared_secret("jwt", random_hex(32));
+  return kept_secret(settings.data_dir + "/jwt.secret");
+}
+
 /// Actors point into house and edge, so these are declared before the system, whose end waits for the last actor.
 int run_gateway(config& settings, stop_signal& stop) {
   std::filesystem::create_directories(settings.data_dir);
@@ -173,13 +202,14 @@ int run_gateway(config& settings, stop_signal& stop) {
   auto caf_config = system_config(settings);
   caf::actor_system system{*caf_config};
   h.emplace(system, settings);
+  if (auto seats = db->open_membership()) h->cluster.expect_others();
   running_cast cast{system, start_cast(*h, *db, stop), {}};
-  auto own_secret = settings.jwt_secret.empty();
-  e.emplace(*h, own_secret ? kept_secret(settings.data_dir + "/jwt.secret") : settings.jwt_secret, h->steady());
+  open_remembered_door(*h, settings);
+  sit_down(*h, settings);
+  e.emplace(*h, jwt_secret(settings, *db), h->steady());
   std::optional<dev_account> dev;
   if (settings.dev) dev = open_dev_account(*h);
   auto server = listen_http(options_of(settings), handlers_of(*e));
-  open_remembered_door(*h, settings);
   if (settings.slots != 0) cast.local = start_local_node(*h);
   auto base_url = "http://" + to_string(endpoint{settings.listen.host, server->port()});
   if (dev) write_dev_file(settings.data_dir, *dev, base_url, to_string(settings.cluster_listen));

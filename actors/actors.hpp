@@ -44,6 +44,17 @@ nodes_actor spawn_nodes(house&);
 /// The way to `nodes` from outside, whichever it is at the moment.
 door_actor spawn_door(house&);
 
+/// What other gateways talk to.
+gate_actor spawn_gate(house&);
+
+/// Connects to other gateways. Blocks on it.
+dialer_actor spawn_dialer(house&, run_on);
+/// What a gateway shows another: it knows a secret that only the database tells.
+std::string proof_of(const std::string& secret, const std::string& id);
+
+/// Our seat among several gateways. Blocks on the database.
+gateways_actor spawn_gateways(house&, run_on, std::unique_ptr<membership>);
+
 /// The gateway's side of one joined node. INTERNAL to `nodes`.
 node_actor spawn_node(house&, const node_welcome&, agent_port, const std::vector<lease_ref>& granted);
 
@@ -56,6 +67,7 @@ struct cast_options {
   run_on blocking = run_on::own_thread;  // tests share one thread
   std::function<std::unique_ptr<store_writer>()> open_writer;
   std::function<std::unique_ptr<store_reader>()> open_reader;
+  std::function<std::unique_ptr<membership>()> open_membership;  // empty: there is no other gateway
   size_t readers = 2;
   std::function<void(const std::string& why)> give_up;  // called once, from an actor thread: end the process
 };
@@ -64,9 +76,16 @@ struct cast_options {
 /// On exit it stops everyone in reverse order.
 caf::actor spawn_root(house&, cast_options);
 
+/// Whether a node hangs on a gateway, as its agent tells.
+struct agent_news {
+  bool joined = false;
+  std::string detail;                 // its id, or why not
+  std::vector<std::string> gateways;  // joined: HOST:PORT of all doors of the cluster
+};
+
 /// What a node process is: runs attempts, beats, reports. What it holds and its proof it fills in itself.
 agent_actor spawn_agent(caf::actor_system&, join_node, std::string node_key, run_environment, clock_fn steady,
-                        std::function<void(bool joined, const std::string& detail)> tell);
+                        std::function<void(const agent_news&)> tell);
 
 /// Where a stream writes: false when the socket is full, then `socket_drained` follows.
 using write_event = std::function<bool(const event_row&)>;

@@ -32,7 +32,7 @@ struct agent_state {
   std::string node_key;  // never sent
   run_environment environment;
   clock_fn steady;
-  std::function<void(bool, const std::string&)> tell;
+  std::function<void(const agent_news&)> tell;
 
   node_port gateway;  // empty: not joined
   int64_t session = 0;
@@ -199,7 +199,7 @@ void parted(agent_pointer self, const std::string& why) {
   self->demonitor(s.gateway.address());
   s.gateway = node_port{};
   s.beat_round += 1;
-  s.tell(false, why);
+  s.tell({false, why, {}});
 }
 
 void beat_later(agent_pointer self) {
@@ -238,7 +238,7 @@ void joined(agent_pointer self, const node_welcome& w, const node_port& gateway)
     stop(self, l);
   }
   repeat(self, true);
-  s.tell(true, w.node_id);
+  s.tell({true, w.node_id, w.gateways});
   beat_later(self);
 }
 
@@ -258,7 +258,7 @@ void join(agent_pointer self, const door_actor& door) {
   auto refused = [self](const caf::error& why) {
     auto f = to_failure(why);
     self->state.joining = false;
-    self->state.tell(false, f.detail.empty() ? caf::to_string(why) : f.detail);
+    self->state.tell({false, f.detail.empty() ? caf::to_string(why) : f.detail, {}});
   };
   self->request(door, 5s, knock{})
       .then(
@@ -271,7 +271,7 @@ void join(agent_pointer self, const door_actor& door) {
 }
 
 agent_actor::behavior_type agent(agent_pointer self, join_node offer, std::string node_key, run_environment environment,
-                                 clock_fn steady, std::function<void(bool, const std::string&)> tell) {
+                                 clock_fn steady, std::function<void(const agent_news&)> tell) {
   auto& s = self->state;
   s.offer = std::move(offer);
   s.node_key = std::move(node_key);
@@ -310,7 +310,7 @@ agent_actor::behavior_type agent(agent_pointer self, join_node offer, std::strin
 }  // namespace
 
 agent_actor spawn_agent(caf::actor_system& system, join_node join, std::string node_key, run_environment environment,
-                        clock_fn steady, std::function<void(bool, const std::string&)> tell) {
+                        clock_fn steady, std::function<void(const agent_news&)> tell) {
   return system.spawn(agent, std::move(join), std::move(node_key), std::move(environment), std::move(steady),
                       std::move(tell));
 }

@@ -1,6 +1,11 @@
 // The CAF side of a process.
 #include "actors/cluster.hpp"
 
+#include <netdb.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <caf/io/all.hpp>
 #include <caf/openssl/all.hpp>
 #include <thread>
@@ -13,11 +18,37 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr int probe_ms = 2'000;
+
 bool wants_tls(const config& settings) { return !settings.cluster_cert.empty(); }
 
 std::string text_of(caf::actor_system& system, const caf::error& e) {
   auto f = to_failure(e);
   return f.detail.empty() ? system.render(e) : f.detail;
+}
+
+/// CAF connects in a thread that all connections of the process share, and waits as long as the kernel does for a host
+/// that is gone: minutes. So a plain connection goes ahead.
+bool answers(const endpoint& at) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (::getaddrinfo(at.host.c_str(), std::to_string(at.port).c_str(), &hints, &found) != 0) return false;
+  auto connected = false;
+  for (auto* a = found; a != nullptr && !connected; a = a->ai_next) {
+    auto fd = ::socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) continue;
+    connected = ::connect(fd, a->ai_addr, a->ai_addrlen) == 0;
+    pollfd wait{fd, POLLOUT, 0};
+    if (!connected && errno == EINPROGRESS && ::poll(&wait, 1, probe_ms) == 1) {
+      int why = 0;
+      socklen_t size = sizeof why;
+      connected = ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &why, &size) == 0 && why == 0;
+    }
+    ::close(fd);
+  }
+  ::freeaddrinfo(found);
+  return connected;
 }
 
 amount rate_of(const config& settings) {
@@ -63,7 +94,15 @@ outcome<uint16_t> open_door(house& h) {
                  {}};
 }
 
+endpoint endpoint_of(const std::string& text) {
+  auto colon = text.rfind(':');
+  auto host = text.substr(0, colon);
+  if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
+  return {host, static_cast<uint16_t>(std::stoul(text.substr(colon + 1)))};
+}
+
 outcome<door_actor> reach_door(caf::actor_system& system, const config& settings, const endpoint& at) {
+  if (!answers(at)) return failure{errc::unavailable, "nobody answers there", {}, {}};
   auto door = wants_tls(settings) ? caf::openssl::remote_actor<door_actor>(system, at.host, at.port)
                                   : system.middleman().remote_actor<door_actor>(at.host, at.port);
   if (door) return *door;

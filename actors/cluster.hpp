@@ -14,6 +14,9 @@ std::unique_ptr<caf::actor_system_config> system_config(const config&);
 /// Opens the door for nodes at `settings.cluster_listen` (mutual TLS when certificates are set); returns the port.
 outcome<uint16_t> open_door(house&);
 
+/// "HOST:PORT" or "[V6]:PORT". REQUIRES: checked by the configuration, or made by to_string(endpoint).
+endpoint endpoint_of(const std::string& text);
+
 /// Connects to a gateway's door. Blocks for as long as the connection attempt takes.
 outcome<door_actor> reach_door(caf::actor_system&, const config&, const endpoint&);
 

@@ -42,7 +42,8 @@ struct node_welcome {
   std::string node_id;
   int64_t session = 0;
   int32_t beat_interval_ms = 0, lease_ttl_ms = 0;
-  std::vector<lease_ref> stop;  // attempts that are no longer this node's
+  std::vector<lease_ref> stop;        // attempts that are no longer this node's
+  std::vector<std::string> gateways;  // other doors, HOST:PORT, should this one be gone
 };
 
 struct beat_reply {
@@ -114,7 +115,7 @@ auto inspect(I& f, join_node& x) {
 }
 template <class I>
 auto inspect(I& f, node_welcome& x) {
-  return f(x.node_id, x.session, x.beat_interval_ms, x.lease_ttl_ms, x.stop);
+  return f(x.node_id, x.session, x.beat_interval_ms, x.lease_ttl_ms, x.stop, x.gateways);
 }
 template <class I>
 auto inspect(I& f, node_beat& x) {

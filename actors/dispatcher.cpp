@@ -1,5 +1,6 @@
-// Matches waiting jobs and nodes. Its queue is a cache of the store: it may forget and reload at any time, because a
-// claim only comes true through the job's own compare-and-set.
+// Matches waiting jobs and nodes, for the whole cluster: one view of all capacity, so that nothing is promised twice.
+// Only the gateway that owns the duty shard does it. Its queue is a cache of the store: it may forget and reload at any
+// time, because a claim only comes true through the job's own compare-and-set.
 #include <queue>
 #include <unordered_map>
 
@@ -33,6 +34,7 @@ struct dispatcher_state {
   std::priority_queue<due_job, std::vector<due_job>, std::greater<>> timed;
   std::unordered_map<std::string, int64_t> claimed;  // placed job -> when, on the monotonic clock
   bool flush_sent = false;
+  bool on_duty = false;
   // the safety scan
   bool scanning = false;
   std::string scan_after;
@@ -49,6 +51,7 @@ void match_soon(dispatcher_pointer self) {
 void match(dispatcher_pointer self) {
   auto& s = self->state;
   s.flush_sent = false;
+  if (!s.on_duty) return;
   auto grants = s.board.match(match_max);
   auto jobs = s.h->actors.jobs.get();
   for (auto& g : grants) {
@@ -98,6 +101,7 @@ void scan(dispatcher_pointer self);
 void scanned(dispatcher_pointer self, brief_page& page) {
   auto& s = self->state;
   s.scanning = false;
+  if (!s.on_duty) return;
   auto full = static_cast<int32_t>(page.jobs.size()) >= scan_page;
   s.scan_after = full ? page.jobs.back().id : std::string{};
   auto now = s.h->now_ms();
@@ -128,20 +132,76 @@ void scan(dispatcher_pointer self) {
 
 void on_tick(dispatcher_pointer self) {
   auto& s = self->state;
-  wake_due(self);
-  if (s.h->steady() >= s.next_scan_ms) {
-    s.next_scan_ms = s.h->steady() + scan_interval_ms;
-    scan(self);
+  if (s.on_duty) {
+    wake_due(self);
+    if (s.h->steady() >= s.next_scan_ms) {
+      s.next_scan_ms = s.h->steady() + scan_interval_ms;
+      scan(self);
+    }
   }
   self->delayed_send(self, 100ms, tick{});
+}
+
+/// The nodes of each gateway are told anew; the queue is read from the store.
+void begin_duty(dispatcher_pointer self) {
+  auto& s = self->state;
+  s.board = {};
+  s.timed = {};
+  s.claimed.clear();
+  s.scan_after.clear();
+  s.next_scan_ms = 0;
+  if (auto nodes = s.h->actors.nodes.get()) self->send(nodes, announce_nodes{});
+  for (auto& gate : s.h->cluster.others()) self->send(gate, announce_nodes{});
+  if (!s.h->cluster.alone()) log::info("on duty: places the jobs of the cluster");
+}
+
+void on_changed(dispatcher_pointer self) {
+  auto& s = self->state;
+  auto before = std::exchange(s.on_duty, s.h->cluster.owns(duty_shard));
+  if (s.on_duty && !before) return begin_duty(self);
+  if (!s.on_duty) s.board = {};
+  for (auto& [id, gateway] : s.board.homes())
+    if (!s.h->cluster.is_alive(gateway)) s.board.remove_node(id);
+}
+
+/// A gateway's whole list repairs what a lost message broke.
+void on_present(dispatcher_pointer self, const nodes_present& x) {
+  auto& s = self->state;
+  if (!s.on_duty || !x.all) return;
+  std::map<std::string, int64_t> there;
+  auto unknown = false;
+  for (auto& n : x.nodes) {
+    there[n.id] = n.session;
+    auto* known = s.board.find_node(n.id);
+    unknown = unknown || known == nullptr || known->session < n.session;
+  }
+  for (auto& [id, gateway] : s.board.homes())
+    if (gateway == x.gateway && !there.contains(id)) s.board.remove_node(id);
+  if (!unknown) return;
+  auto gate = s.h->cluster.gate(x.gateway);
+  if (gate)
+    self->send(gate, announce_nodes{});
+  else if (auto nodes = s.h->actors.nodes.get(); nodes && x.gateway == s.h->cluster.me())
+    self->send(nodes, announce_nodes{});
+}
+
+void on_joined(dispatcher_pointer self, node_joined& x) {
+  auto& s = self->state;
+  auto* known = s.board.find_node(x.offer.id);
+  if (!s.on_duty || (known != nullptr && known->session > x.offer.session)) return;
+  std::vector<ready_job> busy;
+  for (auto& j : x.busy) busy.push_back({j.id, j.user_id, j.priority, std::move(j.needs), std::move(j.devices)});
+  s.board.put_node(std::move(x.offer), busy);
+  match_soon(self);
 }
 
 dispatcher_actor::behavior_type dispatcher(dispatcher_pointer self, house* h) {
   self->state.h = h;
   self->send(self, tick{});
-  if (auto nodes = h->actors.nodes.get()) self->send(nodes, announce_nodes{});  // we replace another dispatcher
+  self->send(self, cluster_changed{});
   return {
       [self](jobs_waiting& x) {
+        if (!self->state.on_duty) return;
         for (auto& j : x.jobs) add(self, j);
         match_soon(self);
       },
@@ -150,19 +210,22 @@ dispatcher_actor::behavior_type dispatcher(dispatcher_pointer self, house* h) {
         free_slot(self, x.node_id, x.job_id);
         match_soon(self);
       },
-      [self](read_market) -> caf::result<market_view> { return self->state.board.market(); },
-      [self](node_joined& x) {
-        std::vector<ready_job> busy;
-        for (auto& j : x.busy) busy.push_back({j.id, j.user_id, j.priority, std::move(j.needs), std::move(j.devices)});
-        self->state.board.put_node(std::move(x.offer), busy);
-        match_soon(self);
+      [self](read_market) -> caf::result<market_view> {
+        if (self->state.on_duty) return self->state.board.market();
+        return to_error({errc::unavailable, "nobody has the duty of placing jobs at the moment", {}, {}});
       },
+      [self](node_joined& x) { on_joined(self, x); },
       [self](node_changed& x) {
+        if (!self->state.on_duty) return;
         self->state.board.change_node(std::move(x.offer));
         match_soon(self);
       },
-      [self](const node_left& x) { self->state.board.remove_node(x.node_id); },
-      [self](nodes_left) { self->state.board.remove_nodes(); },
+      [self](const node_left& x) {
+        auto* known = self->state.board.find_node(x.node_id);
+        if (known != nullptr && known->session <= x.session) self->state.board.remove_node(x.node_id);
+      },
+      [self](const nodes_present& x) { on_present(self, x); },
+      [self](cluster_changed) { on_changed(self); },
       [self](tick) { on_tick(self); },
       [self](flush) { match(self); },
   };

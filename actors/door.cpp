@@ -1,6 +1,6 @@
-// What is published at the cluster port: it outlives the register behind it, so that nodes find a replaced one, too.
-// Strangers get no further: a join must carry a proof over a nonce that was given here and is good once. All that a
-// flood can make us remember is bounded, and a wrong key costs the one who tries it a second.
+// What is published at the cluster port: it outlives the registers behind it, so that nodes and gateways find replaced
+// ones, too. Strangers get no further: a join must carry a proof over a nonce that was given here and is good once. All
+// that a flood can make us remember is bounded, and a wrong key costs the one who tries it a second.
 #include <deque>
 #include <unordered_map>
 
@@ -161,6 +161,11 @@ own_door_actor::behavior_type door(door_pointer self, house* h) {
   return {
       [self](knock) { return give_nonce(self); },
       [self](const join_node& ask, const agent_port& agent) { return join(self, ask, agent); },
+      [self](const meet_gateway& ask, const gate_actor& gate) -> caf::result<gateway_met, gate_actor> {
+        auto gateways = self->state.h->actors.gateways.get();
+        if (!gateways) return to_error({errc::unavailable, "this gateway has no others", {}, {}});
+        return self->delegate(gateways, ask, gate);
+      },
       [self](tick) { on_tick(self); },
   };
 }

@@ -63,6 +63,19 @@ public:
     live_.erase(found);
   }
 
+  /// Lets all go of which `f(id, handle)` says so.
+  template <class Self, class F>
+  void let_go_if(Self* self, F f) {
+    for (auto at = live_.begin(); at != live_.end();) {
+      if (!f(at->first, at->second)) {
+        ++at;
+        continue;
+      }
+      self->send(at->second, leave{});
+      at = live_.erase(at);
+    }
+  }
+
   /// To be called from the supervisor's down handler.
   crash_verdict went_down(const caf::down_msg& down, int64_t now_ms, std::string& id) {
     auto found = ids_.find(down.source);

@@ -12,6 +12,7 @@ struct events_state {
   static inline const char* name = "events";
   std::unordered_map<std::string, std::vector<listener_actor>> listeners;  // by user
   std::unordered_map<caf::actor_addr, std::string> users;
+  house* h = nullptr;
 };
 
 using events_pointer = events_actor::stateful_pointer<events_state>;
@@ -26,7 +27,8 @@ void forget(events_pointer self, const caf::actor_addr& who) {
   s.users.erase(user);
 }
 
-events_actor::behavior_type events(events_pointer self) {
+events_actor::behavior_type events(events_pointer self, house* h) {
+  self->state.h = h;
   self->set_down_handler([self](const caf::down_msg& down) { forget(self, down.source); });
   return {
       [self](const listen_events& x) {
@@ -40,12 +42,14 @@ events_actor::behavior_type events(events_pointer self) {
           if (found == self->state.listeners.end()) continue;
           for (auto& who : found->second) self->send(who, rung{});
         }
+        if (!bell.passed_on)
+          for (auto& gate : self->state.h->cluster.others()) self->send(gate, bell);
       },
   };
 }
 
 }  // namespace
 
-events_actor spawn_events(house& h) { return h.system.spawn(events); }
+events_actor spawn_events(house& h) { return h.system.spawn(events, &h); }
 
 }  // namespace troupe

@@ -3,14 +3,17 @@
 #pragma once
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <vector>
 
 #include "actors/interfaces.hpp"
 #include "config/config.hpp"
 #include "config/world.hpp"
 #include "model/limits.hpp"
+#include "persistence/membership.hpp"
 
 namespace troupe {
 
@@ -36,6 +39,43 @@ private:
   Handle handle_;
 };
 
+/// Which gateway has what. Alone (SQLite) there is nothing to ask. Thread-safe.
+class cluster_map {
+public:
+  /// The name of this process in the rows of its nodes.
+  std::string me() const;
+  bool alone() const { return alone_; }
+  /// REQUIRES: called before any actor starts.
+  void expect_others() { alone_ = false; }
+  const seat& own_seat() const { return seat_; }
+
+  /// Ours, and not being handed over.
+  bool owns(int32_t shard) const;
+  bool is_alive(const std::string& gateway) const;
+  /// The gate of the shard's owner; empty: it is ours, or nobody that can be reached has it.
+  gate_actor gate_of(int32_t shard) const;
+  gate_actor gate(const std::string& gateway) const;
+  std::vector<gate_actor> others() const;
+  std::vector<std::string> addresses() const;  // the cluster doors of all gateways
+
+  // For `gateways` only.
+  void set_view(const std::string& me, const cluster_view&);
+  void hand_over(int32_t shard);
+  void keep(int32_t shard);  // not handed over after all
+  void link(const std::string& gateway, gate_actor);
+  void unlink(const std::string& gateway);
+
+private:
+  bool alone_ = true;
+  const std::string alone_id_ = "gw_" + random_hex(13);
+  seat seat_;
+  mutable std::mutex guard_;
+  std::vector<std::string> owners_ = std::vector<std::string>(shard_count);
+  std::set<int32_t> leaving_;
+  std::map<std::string, std::string> alive_;  // gateway -> address
+  std::map<std::string, gate_actor> gates_;
+};
+
 struct directory {
   place<ledger_actor> ledger;
   place<sessions_actor> sessions;
@@ -43,10 +83,14 @@ struct directory {
   place<wallets_actor> wallets;
   place<billing_actor> billing;
   place<jobs_actor> jobs;
-  place<dispatcher_actor> dispatcher;
+  place<dispatcher_actor> own_dispatcher;
+  place<dispatcher_port> dispatcher;  // whichever gateway has the duty
   place<nodes_actor> nodes;
   place<door_actor> door;
   place<events_actor> events;
+  place<gate_actor> gate;
+  place<gateways_actor> gateways;  // empty: alone
+  place<dialer_actor> dialer;
   std::vector<std::unique_ptr<place<reader_actor>>> readers;
 
   /// One of the readers, in turn.
@@ -66,6 +110,7 @@ struct house {
   clock_fn now_ms = wall_ms;
   clock_fn steady = steady_ms;
   directory actors;
+  cluster_map cluster;
 
   /// When what a provider earns now may be paid out.
   time_ms matures_ms() const { return now_ms() + settings.dispute_window_seconds * 1000; }

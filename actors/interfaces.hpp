@@ -6,39 +6,29 @@
 #include "actors/market.hpp"
 #include "actors/messages.hpp"
 
-#define TROUPE_EACH_WIRE_TYPE(X)                                                                                \
-  X(lease_ref)                                                                                                  \
-  X(knock)                                                                                                      \
-  X(challenge)                                                                                                  \
-  X(join_node)                                                                                                  \
-  X(node_welcome)                                                                                               \
-  X(node_beat)                                                                                                  \
-  X(beat_reply)                                                                                                 \
-  X(run_order)                                                                                                  \
-  X(run_jobs)                                                                                                   \
-  X(stop_jobs)                                                                                                  \
-  X(job_progress) X(job_finished) X(node_report) X(report_ack) X(gpu_device) X(label) X(artifact) X(run_report) \
-      X(gpu_share) X(gpu_metrics) X(node_metrics)
+// clang-format off
+#define TROUPE_EACH_WIRE_TYPE(X) \
+  X(lease_ref) X(knock) X(challenge) X(join_node) X(node_welcome) X(node_beat) X(beat_reply) X(run_order) X(run_jobs) \
+  X(stop_jobs) X(job_progress) X(job_finished) X(node_report) X(report_ack) X(gpu_device) X(label) \
+  X(artifact) X(run_report) X(tell_job) X(cancel_job) X(await_job) X(job_view) X(job_brief) X(jobs_waiting) \
+  X(job_withdrawn) X(slot_freed) X(node_offer) X(node_joined) X(node_changed) X(node_left) X(gpu_share) \
+  X(gpu_metrics) X(node_metrics) X(read_market) X(market_view) \
+  X(send_run) X(send_stop) X(send_ack) X(announce_nodes) X(nodes_present) X(committed) X(forget_credential) \
+  X(forget_user) X(shards_moved) X(meet_gateway) X(gateway_met)
+// clang-format on
 
-#define TROUPE_EACH_LOCAL_TYPE(X)                                                                                     \
-  X(commit_results)                                                                                                   \
-  X(commit_changes)                                                                                                   \
-  X(ledger_health)                                                                                                    \
-  X(get_health)                                                                                                       \
-  X(find_job)                                                                                                         \
-  X(job_view)                                                                                                         \
-  X(job_page)                                                                                                         \
-  X(list_jobs)                                                                                                        \
-  X(brief_page) X(list_live_jobs) X(event_page) X(read_events) X(event_head) X(read_event_head) X(find_user)          \
-      X(user_row) X(find_login) X(find_node_key) X(node_key_row) X(node_page) X(list_nodes) X(balance_page)           \
-          X(read_balances) X(transaction_page) X(read_transactions) X(find_credential) X(credential_row) X(principal) \
-              X(admit) X(forget_credential) X(forget_user) X(passivate) X(registered) X(register_user) X(logged_in)   \
-                  X(log_in) X(made_api_key) X(make_api_key) X(submit_jobs) X(deposit_money) X(change_result)          \
-                      X(tell_job) X(cancel_job) X(await_job) X(jobs_waiting) X(job_withdrawn) X(slot_freed)           \
-                          X(node_joined) X(node_changed) X(node_left) X(send_run) X(send_stop) X(send_ack)            \
-                              X(node_silent) X(attempt_progress) X(attempt_done) X(announce_nodes) X(nodes_left)      \
-                                  X(committed) X(rung) X(socket_drained) X(read_done) X(read_store) X(change_money)   \
-                                      X(market_view) X(read_market) X(tick) X(flush) X(leave) X(let_in) X(put_out)
+// clang-format off
+#define TROUPE_EACH_LOCAL_TYPE(X) \
+  X(commit_results) X(commit_changes) X(ledger_health) X(get_health) X(find_job) X(job_page) X(list_jobs) \
+  X(brief_page) X(list_live_jobs) X(list_granted) X(event_page) X(read_events) X(event_head) \
+  X(read_event_head) X(find_user) X(user_row) X(find_login) X(find_node_key) X(node_key_row) X(node_page) \
+  X(list_nodes) X(balance_page) X(read_balances) X(transaction_page) X(read_transactions) \
+  X(find_credential) X(credential_row) X(principal) X(admit) X(passivate) X(registered) X(register_user) \
+  X(logged_in) X(log_in) X(made_api_key) X(make_api_key) X(submit_jobs) X(deposit_money) X(change_result) \
+  X(node_silent) X(attempt_progress) X(attempt_done) X(rung) X(socket_drained) X(read_done) X(read_store) \
+  X(change_money) X(let_in) X(put_out) X(take_seat) X(cluster_changed) X(release_shards) X(shards_released) X(dial_gateway) \
+  X(tick) X(flush) X(leave)
+// clang-format on
 
 #define TROUPE_LOCAL(T) CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::T)
 TROUPE_EACH_LOCAL_TYPE(TROUPE_LOCAL)
@@ -61,9 +51,9 @@ using ledger_actor = caf::typed_actor<
 
 using reader_actor = caf::typed_actor<
     // Each is one read of the newest committed state.
-    asked<find_job>, asked<list_jobs>, asked<list_live_jobs>, asked<read_events>, asked<read_event_head>,
-    asked<find_user>, asked<find_login>, asked<find_credential>, asked<find_node_key>, asked<list_nodes>,
-    asked<read_balances>, asked<read_transactions>, asked<read_store>>;
+    asked<find_job>, asked<list_jobs>, asked<list_live_jobs>, asked<list_granted>, asked<read_events>,
+    asked<read_event_head>, asked<find_user>, asked<find_login>, asked<find_credential>, asked<find_node_key>,
+    asked<list_nodes>, asked<read_balances>, asked<read_transactions>, asked<read_store>>;
 
 using session_actor = caf::typed_actor<
     // Lets a request of this credential in.
@@ -120,10 +110,15 @@ using job_actor = caf::typed_actor<
     told<tick>, told<leave>>;
 
 using jobs_actor = caf::typed_actor<told<tell_job>, asked<cancel_job>, asked<await_job>,
+                                    // The owners of shards changed.
+                                    told<cluster_changed>,
+                                    // Lets the jobs of these shards go, then tells `gateways`.
+                                    told<release_shards>,
                                     // INTERNAL: a job has nothing to do for now; one clock for all live jobs.
                                     told<passivate>, told<tick>>;
 
-using dispatcher_actor = caf::typed_actor<
+/// What the dispatcher hears from other gateways, too.
+using dispatcher_port = caf::typed_actor<
     // Jobs that wait for a node or for their time.
     told<jobs_waiting>,
     // Not any more.
@@ -133,7 +128,11 @@ using dispatcher_actor = caf::typed_actor<
     // What is free, and what waits.
     asked<read_market>,
     // Nodes come and go.
-    told<node_joined>, told<node_changed>, told<node_left>, told<nodes_left>,
+    told<node_joined>, told<node_changed>, told<node_left>, told<nodes_present>>;
+
+using dispatcher_actor = dispatcher_port::extend<
+    // The duty may have come or gone; so may gateways, with all their nodes.
+    told<cluster_changed>,
     // INTERNAL: due jobs; the safety scan of the store.
     told<tick>,
     // INTERNAL: the mailbox is drained: match.
@@ -151,11 +150,18 @@ using node_port = caf::typed_actor<
     // What happened to them.
     told<node_report>>;
 
+/// A gateway as the others see it: passes everything on to whoever it is for.
+using gate_actor = dispatcher_port::extend<told<tell_job>, asked<cancel_job>, asked<await_job>, told<send_run>,
+                                           told<send_stop>, told<send_ack>, told<announce_nodes>, told<committed>,
+                                           told<forget_credential>, told<forget_user>, told<shards_moved>>;
+
 using door_actor = caf::typed_actor<
     // Gives a nonce for one join.
     asked<knock>,
     // A node wants to work here; answers with its session and the actor to report to.
-    caf::replies_to<join_node, agent_port>::with<node_welcome, node_port>>;
+    caf::replies_to<join_node, agent_port>::with<node_welcome, node_port>,
+    // Another gateway introduces itself; answers with our gate.
+    caf::replies_to<meet_gateway, gate_actor>::with<gateway_met, gate_actor>>;
 
 // -----------------------------------------------------------------------------------------------
 
@@ -179,19 +185,44 @@ using node_actor = node_port::extend<
     // Its key has ended: it goes.
     told<leave>>;
 
-using nodes_actor = caf::typed_actor<
-    // A node that the door let in: answers with its session and the actor to report to.
-    caf::replies_to<let_in, agent_port>::with<node_welcome, node_port>,
-    // Keys have ended.
-    told<put_out>,
-    // Passed on to the node when it is here.
-    told<send_run>, told<send_stop>, told<send_ack>,
-    // A node fell silent: its jobs are rescued when the grace is over.
-    told<node_silent>,
-    // Tells a new dispatcher of every node that is here.
-    told<announce_nodes>,
-    // INTERNAL: rescue.
+using nodes_actor =
+    caf::typed_actor<// A node that the door let in: answers with its session and the actor to report to.
+                     caf::replies_to<let_in, agent_port>::with<node_welcome, node_port>,
+                     // Keys have ended.
+                     told<put_out>,
+                     // Passed on to the node when it is here, or to the gateway where it hangs.
+                     told<send_run>, told<send_stop>, told<send_ack>,
+                     // A node fell silent: its jobs are rescued when the grace is over.
+                     told<node_silent>,
+                     // Tells the dispatcher of every node that is here.
+                     told<announce_nodes>,
+                     // Where nodes of other gateways are.
+                     told<nodes_present>,
+                     // Gateways came or went: nodes of those that are gone may come here, or must be rescued.
+                     told<cluster_changed>,
+                     // INTERNAL: rescue.
+                     told<tick>>;
+
+struct gateway_linked {
+  std::string id;
+  gate_actor gate;
+};
+
+/// Our seat among the gateways. Blocks on the database.
+using gateways_actor = caf::typed_actor<
+    // The door is open: begin.
+    caf::replies_to<take_seat>::with<void>, caf::replies_to<meet_gateway, gate_actor>::with<gateway_met, gate_actor>,
+    // From the dialer: another gateway answered.
+    told<gateway_linked>,
+    // From jobs: nothing of these shards is being written any more.
+    told<shards_released>,
+    // From another gateway: look at once.
+    told<shards_moved>,
+    // INTERNAL: beat and look.
     told<tick>>;
+
+/// Blocks on connecting.
+using dialer_actor = caf::typed_actor<told<dial_gateway>>;
 
 using listener_actor = caf::typed_actor<
     // There is something new for you in the event log.
@@ -222,12 +253,15 @@ TROUPE_EACH_WIRE_TYPE(TROUPE_ADD)
 TROUPE_EACH_LOCAL_TYPE(TROUPE_ADD)
 CAF_ADD_TYPE_ID(troupe, (troupe::agent_port))
 CAF_ADD_TYPE_ID(troupe, (troupe::node_port))
+CAF_ADD_TYPE_ID(troupe, (troupe::gate_actor))
+CAF_ADD_TYPE_ID(troupe, (troupe::gateway_linked))
 CAF_ADD_TYPE_ID(troupe, (troupe::connect_door))
 CAF_ADD_TYPE_ID(troupe, (troupe::listen_events))
 CAF_END_TYPE_ID_BLOCK(troupe)
 #undef TROUPE_ADD
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::connect_door)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::gateway_linked)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::listen_events)
 
 CAF_ERROR_CODE_ENUM(troupe::errc, "troupe")

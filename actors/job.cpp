@@ -215,6 +215,7 @@ void commit(job_pointer self, job before, step made, const any_job_input& input)
   auto* f = std::get_if<finish>(&input);
   auto c = change_of(before, state.spec, made, f != nullptr ? f->report : run_report{}, state.h->now_ms());
   if (c.closes && c.closes->paid.subtotal > 0) c.closes->matures_ms = state.h->matures_ms();
+  c.shard = shard_of(state.id);
   auto p = std::make_shared<const pending_step>(pending_step{std::move(before), std::move(made), input});
   state.in_flight += 1;
   self->request(state.h->actors.ledger.get(), ledger_limit, commit_changes{{std::move(c)}})
@@ -223,7 +224,8 @@ void commit(job_pointer self, job before, step made, const any_job_input& input)
             self->state.in_flight -= 1;
             if (answer.results.at(0).why == errc::ok) {
               perform(self, p->before, p->made.next, p->made, p->input);
-            } else {  // somebody else moved it
+            } else {  // somebody else moved it, or has it now: then jobs will let us go
+              if (!self->state.h->cluster.owns(shard_of(self->state.id))) self->state.away = true;
               put_back(self, p->input);
             }
             settled(self);
@@ -335,24 +337,9 @@ void go(job_pointer self) {
   auto& s = self->state;
   s.leaving = true;
   auto jobs = s.h->actors.jobs.get();
-  for (auto& [ask, promise] : std::exchange(s.waiters, {})) {
-    s.answering += 1;
-    auto done = [self] {
-      self->state.answering -= 1;
-      rest(self);
-    };
-    self->request(jobs, caf::infinite, ask)
-        .then(
-            [promise, done](job_view& view) mutable {
-              promise.deliver(std::move(view));
-              done();
-            },
-            [promise, done](caf::error& why) mutable {
-              promise.deliver(std::move(why));
-              done();
-            });
-  }
+  for (auto& [ask, promise] : std::exchange(s.waiters, {})) promise.delegate(jobs, ask);
   if (s.loaded && is_granted(s.row.state)) self->send(jobs, tell_job{s.id, due{}});  // wakes it; changes nothing
+  if (s.away && s.in_flight == 0) return self->quit();
   rest(self);
 }
 

@@ -1,4 +1,9 @@
-// Supervises the live jobs: activates by id, passes messages on, restarts, quarantines.
+// Supervises the live jobs of our shards: activates by id, passes messages on, restarts, quarantines. What is for a job
+// of another gateway goes there; what nobody can be told at the moment waits until the owners are known.
+#include <deque>
+#include <map>
+#include <set>
+
 #include "actors/actors.hpp"
 #include "actors/entities.hpp"
 #include "actors/job.hpp"
@@ -7,18 +12,125 @@ namespace troupe {
 
 namespace {
 
+constexpr size_t waiting_max = 100'000;  // messages; the oldest go first, and are said again
+constexpr int64_t await_ms_max = 150'000;
+
+/// A question that waits for an owner, or for the answer of one.
+template <class Ask>
+struct open_question {
+  Ask ask;
+  caf::typed_response_promise<job_view> promise;
+  int64_t until_ms = 0;  // monotonic
+};
+
 struct jobs_state {
   jobs_state() = default;
   static inline const char* name = "jobs";
   house* h = nullptr;
   entities<job_actor> live;
-  bool woken = false;  // the granted jobs of an earlier life are here
+  std::set<int32_t> awake;  // shards of ours whose granted jobs of an earlier life are here
+  bool waking = false;
+  std::deque<tell_job> words;  // for jobs whose owner is not known
+  std::deque<open_question<cancel_job>> cancels;
+  std::deque<open_question<await_job>> waiters;
+  std::map<int32_t, std::set<caf::actor_addr>> releasing;  // jobs that must end before their shard goes
 };
 
 using jobs_pointer = jobs_actor::stateful_pointer<jobs_state>;
 
 const job_actor& activate(jobs_pointer self, const std::string& id) {
   return self->state.live.get(self, id, [self](const std::string& x) { return spawn_job(*self->state.h, x); });
+}
+
+/// Where a message for the job goes.
+enum class owner { us, gate, nobody };
+template <class M>
+owner owner_of(jobs_pointer self, const M& x, gate_actor& gate) {
+  auto& cluster = self->state.h->cluster;
+  if (cluster.alone()) return owner::us;
+  auto shard = shard_of(x.job_id);
+  if (cluster.owns(shard)) return owner::us;
+  if (!x.passed_on) gate = cluster.gate_of(shard);
+  return gate ? owner::gate : owner::nobody;
+}
+
+void tell(jobs_pointer self, tell_job& x) {
+  auto& s = self->state;
+  gate_actor gate;
+  switch (owner_of(self, x, gate)) {
+    case owner::us: return self->send(activate(self, x.job_id), std::move(x));
+    case owner::gate: return self->send(gate, std::move(x));
+    case owner::nobody: break;
+  }
+  if (s.words.size() >= waiting_max) s.words.pop_front();
+  s.words.push_back(std::move(x));
+}
+
+template <class Ask>
+std::deque<open_question<Ask>>& questions(jobs_state& s) {
+  if constexpr (std::is_same_v<Ask, cancel_job>)
+    return s.cancels;
+  else
+    return s.waiters;
+}
+
+template <class Ask>
+void ask_again(jobs_pointer self, open_question<Ask> q, const caf::error& why) {
+  auto& s = self->state;
+  if (s.h->steady() >= q.until_ms || questions<Ask>(s).size() >= waiting_max)
+    q.promise.deliver(why);
+  else
+    questions<Ask>(s).push_back(std::move(q));
+}
+
+/// A link that breaks leaves the question open: the next owner is asked.
+template <class Ask>
+void route(jobs_pointer self, open_question<Ask> q) {
+  auto& s = self->state;
+  gate_actor gate;
+  auto where = owner_of(self, q.ask, gate);
+  if (where == owner::us) {
+    q.promise.delegate(activate(self, q.ask.job_id), std::move(q.ask));
+    return;
+  }
+  auto nobody = to_error({errc::unavailable, "the job's gateway is not to be reached", {}, {}});
+  if (where == owner::nobody) return ask_again(self, std::move(q), nobody);
+  auto limit = std::chrono::milliseconds{std::max<int64_t>(1, q.until_ms - s.h->steady())};
+  self->request(gate, limit, q.ask)
+      .then([q](job_view& view) mutable { q.promise.deliver(std::move(view)); },
+            [=](const caf::error& why) mutable {
+              if (to_failure(why).code == errc::unavailable)
+                ask_again(self, std::move(q), why);
+              else
+                q.promise.deliver(why);
+            });
+}
+
+template <class Ask>
+caf::result<job_view> route_first(jobs_pointer self, Ask& ask, int64_t patience_ms) {
+  auto promise = self->make_response_promise<job_view>();
+  if (self->state.h->cluster.alone())
+    promise.delegate(activate(self, ask.job_id), std::move(ask));
+  else
+    route(self, open_question<Ask>{std::move(ask), promise, self->state.h->steady() + patience_ms});
+  return promise;
+}
+
+/// The owners may have changed.
+void route_waiting(jobs_pointer self) {
+  auto& s = self->state;
+  for (auto& x : std::exchange(s.words, {})) {
+    x.passed_on = false;
+    tell(self, x);
+  }
+  auto again = [self](auto list) {
+    for (auto& q : list) {
+      q.ask.passed_on = false;
+      route(self, std::move(q));
+    }
+  };
+  again(std::exchange(s.cancels, {}));
+  again(std::exchange(s.waiters, {}));
 }
 
 /// Nobody waits for it, and no node has it any more.
@@ -50,33 +162,74 @@ void quarantine(jobs_pointer self, const std::string& id) {
           });
 }
 
-void on_down(jobs_pointer self, const caf::down_msg& down) {
-  std::string id;
-  switch (self->state.live.went_down(down, self->state.h->steady(), id)) {
-    case crash_verdict::restart: activate(self, id); break;
-    case crash_verdict::quarantine: quarantine(self, id); break;
-    case crash_verdict::retired:
-    case crash_verdict::not_ours: break;
-  }
-}
-
-/// A granted job has timers and promises to keep: after a start nobody else would think of it.
+/// A granted job has timers and promises to keep: after a start, or a take-over, nobody else would think of it.
 void wake_granted(jobs_pointer self) {
+  auto& s = self->state;
+  std::set<int32_t> fresh;
+  for (int32_t shard = 0; shard < job_shards; ++shard)
+    if (s.h->cluster.owns(shard) && !s.awake.contains(shard)) fresh.insert(shard);
+  if (fresh.empty() || std::exchange(s.waking, true)) return;
   list_live_jobs ask{{job_state::leased, job_state::running, job_state::cancelling}, {}, 1'000'000};
-  self->request(self->state.h->actors.reader(), store_limit, std::move(ask))
+  self->request(s.h->actors.reader(), store_limit, std::move(ask))
       .then(
-          [self](const brief_page& page) {
-            self->state.woken = true;
-            for (auto& j : page.jobs) activate(self, j.id);
+          [=](const brief_page& page) {
+            auto& now = self->state;
+            now.waking = false;
+            now.awake.insert(fresh.begin(), fresh.end());
+            for (auto& j : page.jobs)
+              if (fresh.contains(shard_of(j.id)) && now.h->cluster.owns(shard_of(j.id))) activate(self, j.id);
           },
-          [](const caf::error&) {});  // the database is away: again at the next tick
+          [=](const caf::error&) { self->state.waking = false; });  // the database is away: again at the next tick
 }
 
 /// One timer for all: a timer of its own would keep every finished job in memory until its deadline.
 void on_tick(jobs_pointer self) {
-  if (!self->state.woken) wake_granted(self);
+  wake_granted(self);
   self->state.live.each([self](const job_actor& x) { self->send(x, tick{}); });
+  route_waiting(self);
   self->delayed_send(self, std::chrono::seconds{1}, tick{});
+}
+
+/// Jobs of shards that are not ours any more end here; their commits are refused anyway.
+void on_changed(jobs_pointer self) {
+  auto& s = self->state;
+  std::erase_if(s.awake, [&](int32_t shard) { return !s.h->cluster.owns(shard); });
+  s.live.let_go_if(self, [&](const std::string& id, const auto&) { return !s.h->cluster.owns(shard_of(id)); });
+  wake_granted(self);
+  route_waiting(self);
+}
+
+void released(jobs_pointer self) {
+  auto& s = self->state;
+  shards_released done;
+  for (auto& [shard, jobs] : s.releasing)
+    if (jobs.empty()) done.shards.push_back(shard);
+  if (done.shards.size() < s.releasing.size()) return;  // all at once
+  s.releasing.clear();
+  if (auto to = s.h->actors.gateways.get()) self->send(to, std::move(done));
+}
+
+void release(jobs_pointer self, const release_shards& x) {
+  auto& s = self->state;
+  for (auto shard : x.shards) s.releasing[shard];
+  s.live.let_go_if(self, [&](const std::string& id, const job_actor& job) {
+    auto of = s.releasing.find(shard_of(id));
+    if (of != s.releasing.end()) of->second.insert(job.address());
+    return of != s.releasing.end();
+  });
+  released(self);
+}
+
+void on_down(jobs_pointer self, const caf::down_msg& down) {
+  auto& s = self->state;
+  std::string id;
+  auto verdict = s.live.went_down(down, s.h->steady(), id);
+  if (verdict == crash_verdict::not_ours) return;
+  auto ours = s.h->cluster.owns(shard_of(id));
+  if (verdict == crash_verdict::restart && ours) activate(self, id);
+  if (verdict == crash_verdict::quarantine && ours) quarantine(self, id);
+  auto of = s.releasing.find(shard_of(id));
+  if (of != s.releasing.end() && of->second.erase(down.source) > 0) released(self);
 }
 
 jobs_actor::behavior_type jobs(jobs_pointer self, house* h) {
@@ -84,18 +237,11 @@ jobs_actor::behavior_type jobs(jobs_pointer self, house* h) {
   self->send(self, tick{});
   self->set_down_handler([self](const caf::down_msg& down) { on_down(self, down); });
   return {
-      [self](tell_job& x) {
-        auto& to = activate(self, x.job_id);
-        self->send(to, std::move(x));
-      },
-      [self](cancel_job& x) {
-        auto& to = activate(self, x.job_id);
-        return self->delegate(to, std::move(x));
-      },
-      [self](await_job& x) {
-        auto& to = activate(self, x.job_id);
-        return self->delegate(to, std::move(x));
-      },
+      [self](tell_job& x) { tell(self, x); },
+      [self](cancel_job& x) { return route_first(self, x, limits::request_ms); },
+      [self](await_job& x) { return route_first(self, x, await_ms_max); },
+      [self](cluster_changed) { on_changed(self); },
+      [self](const release_shards& x) { release(self, x); },
       [self](const passivate& x) { self->state.live.let_go(self, x.id); },
       [self](tick) { on_tick(self); },
   };

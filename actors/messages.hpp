@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "actors/cluster_messages.hpp"
+#include "actors/gate_messages.hpp"
 #include "model/change.hpp"
 #include "persistence/store.hpp"
 
@@ -58,6 +58,11 @@ struct list_live_jobs {
   std::vector<job_state> states;
   std::string after_id;
   int32_t limit = 1000;
+};
+/// The jobs that a node was given and has not given back.
+struct list_granted {
+  using reply = brief_page;
+  std::string node_id;
 };
 struct event_page {
   std::vector<event_row> events;
@@ -132,17 +137,29 @@ struct admit {
   using reply = principal;
   std::string credential;
 };
-/// The credential was revoked or its user changed: forget what is cached.
-struct forget_credential {
-  std::string credential;
-};
-/// Something about the user changed: whoever knows it from before reads it anew.
-struct forget_user {
-  std::string user_id;
-};
 /// An entity has been idle: its supervisor lets it go.
 struct passivate {
   std::string id;
+};
+
+// --- several gateways -------------------------------------------------------------------------
+/// Sits down among the gateways. Answers once it is done.
+struct take_seat {
+  std::string name, address;  // HOST:PORT of the cluster door, as others reach it
+};
+/// Shards or gateways came or went: house::cluster tells which.
+struct cluster_changed {};
+/// gateways -> jobs: these shards go to others. Answered by shards_released once no job of them is being written.
+struct release_shards {
+  std::vector<int32_t> shards;
+};
+struct shards_released {
+  std::vector<int32_t> shards;
+};
+/// gateways -> dialer.
+struct dial_gateway {
+  std::string me, my_secret;
+  gateway_row to;
 };
 
 // --- identity ---------------------------------------------------------------------------------
@@ -204,50 +221,6 @@ struct change_money {
   change what;
 };
 
-// --- jobs -------------------------------------------------------------------------------------
-/// Something happened to a job. Stale and impossible inputs change nothing.
-struct tell_job {
-  std::string job_id;
-  any_job_input input;
-};
-struct cancel_job {
-  using reply = job_view;
-  std::string job_id, user_id;
-};
-/// Answers once the job is terminal.
-struct await_job {
-  using reply = job_view;
-  std::string job_id, user_id;
-};
-
-// --- dispatcher -------------------------------------------------------------------------------
-/// Committed as queued, scheduled or waiting for a retry.
-struct jobs_waiting {
-  std::vector<job_brief> jobs;
-};
-/// A queued job is no longer wanted.
-struct job_withdrawn {
-  std::string job_id;
-};
-struct slot_freed {
-  std::string node_id, job_id;
-};
-struct node_joined {
-  node_offer offer;
-  std::vector<job_brief> busy;
-};
-/// What a node offers is different now: trust, price, draining. What runs there goes on.
-struct node_changed {
-  node_offer offer;
-};
-struct node_left {
-  std::string node_id;
-};
-/// nodes -> dispatcher: I am new and no node is here.
-struct nodes_left {};
-/// dispatcher -> nodes: I am new; tell me of every node that is here.
-struct announce_nodes {};
-
 // --- nodes, gateway side ----------------------------------------------------------------------
 /// door -> nodes: this one has shown its key.
 struct let_in {
@@ -257,21 +230,6 @@ struct let_in {
 /// door -> nodes: these keys have ended; whoever joined with one goes.
 struct put_out {
   std::vector<std::string> key_ids;
-};
-struct send_run {
-  std::string node_id;
-  int64_t session = 0;
-  run_order order;
-  bool again = false;  // may have been sent before: a node that is away decides when it is back
-};
-struct send_stop {
-  std::string node_id;
-  lease_ref lease;
-};
-struct send_ack {
-  std::string node_id;
-  lease_ref lease;
-  bool stale = false;
 };
 /// node -> nodes: its agent is gone or silent; its jobs are lost at `rescue_at_ms` of the monotonic clock.
 struct node_silent {
@@ -292,10 +250,6 @@ struct attempt_done {
 };
 
 // --- events -----------------------------------------------------------------------------------
-/// A bell, not a parcel: read the rest from the store.
-struct committed {
-  std::vector<std::string> users;
-};
 struct rung {};
 /// The socket has room again.
 struct socket_drained {};

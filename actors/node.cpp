@@ -10,6 +10,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr int64_t store_every_ms = 30'000;  // a write for each beat of 10,000 nodes would cost more than their jobs
+constexpr int64_t stalled_ms = 3'000;
+
 struct given {
   int64_t epoch = 0;
   int64_t since_ms = 0;  // monotonic: given, or last named in a beat
@@ -24,6 +27,8 @@ struct node_state {
   agent_port agent;
   int64_t last_beat_ms = 0;
   node_metrics metrics;
+  int64_t stored_ms = 0;  // when the store heard of it last
+  int64_t ticked_ms = 0;
   std::unordered_map<std::string, given> leases;
   // gathered for the agent
   run_jobs runs;
@@ -84,6 +89,7 @@ void on_report(node_pointer self, node_report& x) {
 /// The store remembers when it was last seen; being late with that costs nothing.
 void store_beat(node_pointer self, const std::string& state) {
   auto& s = self->state;
+  s.stored_ms = s.h->steady();
   change c;
   node_row row;
   row.id = s.id;
@@ -122,7 +128,7 @@ beat_reply on_beat(node_pointer self, const node_beat& x) {
   s.last_beat_ms = s.h->steady();
   s.metrics = x.metrics;
   compare_leases(self, x.holding);
-  store_beat(self, "online");
+  if (s.last_beat_ms - s.stored_ms >= store_every_ms) store_beat(self, "online");
   return {true};
 }
 
@@ -136,6 +142,8 @@ void leave_silently(node_pointer self, int64_t grace_ms, const char* why) {
 
 void on_tick(node_pointer self) {
   auto& s = self->state;
+  auto slept = std::exchange(s.ticked_ms, s.h->steady());
+  if (slept != 0 && s.ticked_ms - slept >= stalled_ms) s.last_beat_ms = s.ticked_ms;  // it was us who did not listen
   if (s.h->steady() - s.last_beat_ms >= limits::lease_ttl_ms) return leave_silently(self, 0, "no beat");
   self->delayed_send(self, 500ms, tick{});
 }
@@ -147,7 +155,7 @@ node_actor::behavior_type node(node_pointer self, house* h, const node_welcome& 
   s.id = session.node_id;
   s.session = session.session;
   s.agent = agent;
-  s.last_beat_ms = h->steady();
+  s.last_beat_ms = s.stored_ms = h->steady();
   for (auto& l : granted) s.leases[l.job_id] = {l.epoch, h->steady()};
   self->monitor(agent);
   self->set_down_handler(

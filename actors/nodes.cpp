@@ -1,4 +1,5 @@
-// The door for nodes, the register of those that are here, and the rescue of the jobs of those that are gone.
+// The register of the nodes that hang on this gateway and where the others are, and the rescue of the jobs of those
+// that are gone. Whichever gateway has the duty also watches over jobs of nodes that hang nowhere.
 #include <algorithm>
 #include <unordered_map>
 
@@ -13,6 +14,10 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr int64_t rescue_again_ms = 5'000;  // until none of its jobs is granted to it any more
+constexpr int64_t watch_every_ms = 10'000;
+constexpr int64_t list_every_ms = 5'000;
+constexpr size_t storm_nodes = 5;  // with fewer nodes there is no brake
+constexpr int64_t stalled_ms = 3'000;
 
 using welcome_promise = caf::typed_response_promise<node_welcome, node_port>;
 
@@ -23,13 +28,28 @@ struct joined_node {
   node_offer offer;
 };
 
+/// Its jobs are lost at `rescue_ms` of the monotonic clock, unless it is back.
+struct awaited_node {
+  int64_t rescue_ms = 0;
+  bool braked = false;
+};
+
+struct far_node {
+  std::string gateway;
+  int64_t session = 0;
+};
+
 struct nodes_state {
   nodes_state() = default;
   static inline const char* name = "nodes";
   house* h = nullptr;
+  std::string gateway;  // as which our nodes joined
   std::unordered_map<std::string, joined_node> here;
-  std::unordered_map<std::string, int64_t> awaited;  // node -> when its jobs are lost, on the monotonic clock
-  bool knows_awaited = false;                        // the nodes of before the start were read
+  std::unordered_map<std::string, far_node> elsewhere;
+  std::unordered_map<std::string, awaited_node> awaited;
+  bool watched = false;  // the jobs of nodes that hang nowhere were read
+  int64_t next_watch_ms = 0, next_list_ms = 0;
+  int64_t ticked_ms = 0;
 };
 
 using nodes_pointer = nodes_actor::stateful_pointer<nodes_state>;
@@ -40,7 +60,7 @@ std::string join_texts(const std::vector<std::string>& parts) {
   return all;
 }
 
-node_row row_of(const join_node& ask, const node_key_row& key, time_ms now_ms) {
+node_row row_of(const join_node& ask, const node_key_row& key, const std::string& gateway, time_ms now_ms) {
   std::vector<std::string> gpus, labels;
   for (auto& g : ask.gpus) gpus.push_back(g.model + ":" + std::to_string(g.vram_mb));
   for (auto& l : ask.labels) labels.push_back(l.key + "=" + l.value);
@@ -62,21 +82,26 @@ node_row row_of(const join_node& ask, const node_key_row& key, time_ms now_ms) {
   row.memory_mb = ask.memory_mb;
   row.disk_mb = ask.disk_mb;
   row.devices = ask.gpus;
+  row.gateway = gateway;
   return row;
 }
 
 node_offer offer_of(const node_row& row, const join_node& ask, int64_t session) {
   return {row.id,        row.user_id,         row.region,  session,       row.slots,     row.rate,
           ask.gpus,      ask.labels,          ask.models,  row.cpu_cores, row.memory_mb, row.disk_mb,
-          row.trust_ppm, row.reliability_ppm, row.draining};
+          row.trust_ppm, row.reliability_ppm, row.draining, row.gateway};
+}
+
+/// Tells the other gateways where it is.
+void tell_present(nodes_pointer self, const std::vector<present_node>& nodes, bool all) {
+  auto& s = self->state;
+  nodes_present word{s.gateway, nodes, all};
+  for (auto& gate : s.h->cluster.others()) self->send(gate, word);
+  if (all) self->send(s.h->actors.own_dispatcher.get(), std::move(word));
 }
 
 void lose(nodes_pointer self, const std::string& job_id, int64_t epoch) {
   self->send(self->state.h->actors.jobs.get(), tell_job{job_id, job_input::lost{epoch}});
-}
-
-list_live_jobs granted_jobs() {
-  return {{job_state::leased, job_state::running, job_state::cancelling}, {}, 1'000'000};
 }
 
 /// Compares what the store says the node has with what it says it holds: keep, stop, or lost.
@@ -85,12 +110,10 @@ struct reconciled {
   std::vector<job_brief> busy;
 };
 
-reconciled reconcile(const std::string& node_id, std::vector<lease_ref> holding,
-                     const std::vector<job_brief>& granted) {
+reconciled reconcile(std::vector<lease_ref> holding, const std::vector<job_brief>& granted) {
   reconciled r;
   std::sort(holding.begin(), holding.end());
   for (auto& j : granted) {
-    if (j.node_id != node_id) continue;
     lease_ref lease{j.id, j.lease_epoch};
     auto held = std::lower_bound(holding.begin(), holding.end(), lease);
     if (held == holding.end() || *held != lease) {
@@ -109,12 +132,14 @@ reconciled reconcile(const std::string& node_id, std::vector<lease_ref> holding,
 void welcome(nodes_pointer self, const node_row& row, const join_node& ask, int64_t session, const agent_port& agent,
              const std::vector<job_brief>& granted, welcome_promise promise) {
   auto& s = self->state;
-  auto r = reconcile(row.id, ask.holding, granted);
-  node_welcome answer{row.id, session, limits::beat_interval_ms, limits::lease_ttl_ms, r.stop};
+  auto r = reconcile(ask.holding, granted);
+  node_welcome answer{
+      row.id, session, limits::beat_interval_ms, limits::lease_ttl_ms, r.stop, s.h->cluster.addresses()};
   auto handle = spawn_node(*s.h, answer, agent, r.keep);
   self->link_to(handle.address());  // without this register a node must join again
   s.awaited.erase(row.id);
   auto offer = offer_of(row, ask, session);
+  s.elsewhere.erase(row.id);
   s.here[row.id] = {handle, session, ask.instance, ask.key_id, offer};
   for (auto& x : r.lost) lose(self, x.job_id, x.epoch);
   for (auto& j : r.busy)
@@ -126,6 +151,7 @@ void welcome(nodes_pointer self, const node_row& row, const join_node& ask, int6
                             {"kept", std::to_string(r.keep.size())},
                             {"lost", std::to_string(r.lost.size())}});
   self->send(s.h->actors.dispatcher.get(), node_joined{std::move(offer), r.busy});
+  tell_present(self, {{row.id, session}}, false);
   promise.deliver(std::move(answer), caf::actor_cast<node_port>(handle));
 }
 
@@ -133,7 +159,7 @@ void welcome(nodes_pointer self, const node_row& row, const join_node& ask, int6
 void enter(nodes_pointer self, const node_key_row& key, const join_node& ask, const agent_port& agent,
            welcome_promise promise) {
   auto* h = self->state.h;
-  auto row = row_of(ask, key, h->now_ms());
+  auto row = row_of(ask, key, self->state.gateway, h->now_ms());
   auto old = self->state.here.find(row.id);
   if (old != self->state.here.end() && old->second.instance != ask.instance) {
     promise.deliver(to_error({errc::conflict, "another node named '" + ask.name + "' is here", {}, {}}));
@@ -142,9 +168,9 @@ void enter(nodes_pointer self, const node_key_row& key, const join_node& ask, co
   if (old != self->state.here.end()) {  // the same process again, after a broken connection
     self->unlink_from(old->second.handle.address());
     self->send_exit(old->second.handle, caf::exit_reason::user_shutdown);
+    self->send(h->actors.dispatcher.get(), node_left{row.id, old->second.session});
     self->state.here.erase(old);
-    self->state.awaited[row.id] = h->steady() + limits::lease_ttl_ms;
-    self->send(h->actors.dispatcher.get(), node_left{row.id});
+    self->state.awaited[row.id] = {h->steady() + limits::lease_ttl_ms};
   }
   change c;
   c.node = row;
@@ -157,7 +183,7 @@ void enter(nodes_pointer self, const node_key_row& key, const join_node& ask, co
               promise.deliver(to_error(to_failure(result)));
               return;
             }
-            self->request(h->actors.reader(), store_limit, granted_jobs())
+            self->request(h->actors.reader(), store_limit, list_granted{row.id})
                 .then(
                     [=](const brief_page& page) {
                       welcome(self, row, ask, result.session_epoch, agent, page.jobs, promise);
@@ -176,23 +202,27 @@ void on_put_out(nodes_pointer self, const put_out& x) {
   }
 }
 
+/// It hangs on this gateway, or on another that lives.
+bool is_somewhere(const nodes_state& s, const std::string& node_id) {
+  auto far = s.elsewhere.find(node_id);
+  return s.here.contains(node_id) || (far != s.elsewhere.end() && s.h->cluster.is_alive(far->second.gateway));
+}
+
 /// Its jobs are lost for the node: whoever still holds one may finish it until somebody else has it.
 void rescue(nodes_pointer self, const std::string& node_id) {
-  self->request(self->state.h->actors.reader(), store_limit, granted_jobs())
+  auto again = [=](int64_t pause_ms) {
+    self->state.awaited.try_emplace(node_id, awaited_node{self->state.h->steady() + pause_ms, true});
+  };
+  self->request(self->state.h->actors.reader(), store_limit, list_granted{node_id})
       .then(
           [=](const brief_page& page) {
-            if (self->state.here.contains(node_id)) return;  // back in the meantime
-            int64_t count = 0;
-            for (auto& j : page.jobs) {
-              if (j.node_id != node_id) continue;
-              lose(self, j.id, j.lease_epoch);
-              ++count;
-            }
-            if (count > 0) self->state.awaited.emplace(node_id, self->state.h->steady() + rescue_again_ms);
-            if (count > 0)
-              log::warn("rescuing jobs of a lost node", {{"node_id", node_id}, {"jobs", std::to_string(count)}});
+            if (page.jobs.empty() || is_somewhere(self->state, node_id)) return;  // back in the meantime
+            for (auto& j : page.jobs) lose(self, j.id, j.lease_epoch);
+            again(rescue_again_ms);
+            log::warn("rescuing jobs of a lost node",
+                      {{"node_id", node_id}, {"jobs", std::to_string(page.jobs.size())}});
           },
-          [=](const caf::error&) { self->state.awaited.emplace(node_id, self->state.h->steady() + 1'000); });
+          [=](const caf::error&) { again(1'000); });
 }
 
 void on_silent(nodes_pointer self, const node_silent& x) {
@@ -200,8 +230,8 @@ void on_silent(nodes_pointer self, const node_silent& x) {
   auto found = s.here.find(x.node_id);
   if (found == s.here.end() || found->second.session != x.session) return;
   s.here.erase(found);
-  s.awaited[x.node_id] = x.rescue_at_ms;
-  self->send(s.h->actors.dispatcher.get(), node_left{x.node_id});
+  s.awaited[x.node_id] = {x.rescue_at_ms};
+  self->send(s.h->actors.dispatcher.get(), node_left{x.node_id, x.session});
 }
 
 /// A crashed node actor costs its node the session, not the register its life. Any other exit is an order.
@@ -214,69 +244,141 @@ void on_exit(nodes_pointer self, const caf::exit_msg& x) {
     self->quit(x.reason);
 }
 
-/// After a start every node with granted jobs gets a fresh lease time to come back in.
-void await_old_nodes(nodes_pointer self) {
-  self->request(self->state.h->actors.reader(), store_limit, granted_jobs())
+/// After a start, a take-over, the end of a gateway: every node with granted jobs that hangs nowhere gets a fresh lease
+/// time to come back in. The gateway with the duty looks after all of them.
+void watch_orphans(nodes_pointer self) {
+  auto& s = self->state;
+  s.next_watch_ms = s.h->steady() + watch_every_ms;
+  if (!s.h->cluster.owns(duty_shard)) return;
+  list_live_jobs ask{{job_state::leased, job_state::running, job_state::cancelling}, {}, 1'000'000};
+  self->request(s.h->actors.reader(), store_limit, std::move(ask))
       .then(
           [self](const brief_page& page) {
             auto& s = self->state;
-            s.knows_awaited = true;
+            s.watched = true;
             for (auto& j : page.jobs)
-              if (!s.here.contains(j.node_id)) s.awaited.emplace(j.node_id, s.h->steady() + limits::lease_ttl_ms);
+              if (!is_somewhere(s, j.node_id))
+                s.awaited.try_emplace(j.node_id, awaited_node{s.h->steady() + limits::lease_ttl_ms});
           },
-          [](const caf::error&) {});  // the database is away: again at the next tick
+          [self](const caf::error&) { self->state.next_watch_ms = 0; });  // the database is away: at the next tick
+}
+
+/// Storm brake: when many nodes fall silent at once the trouble is more likely ours, or the network's: wait longer. And
+/// after a stall of our own everybody gets all the time again.
+void brake(nodes_state& s, int64_t now) {
+  auto stalled = s.ticked_ms != 0 && now - s.ticked_ms >= stalled_ms;
+  s.ticked_ms = now;
+  auto all = s.here.size() + s.awaited.size();
+  auto storm = all >= storm_nodes && s.awaited.size() * 5 > all;
+  for (auto& [id, x] : s.awaited) {
+    if (stalled) x.rescue_ms = now + limits::lease_ttl_ms;
+    if (!storm || std::exchange(x.braked, true)) continue;
+    x.rescue_ms += 2 * limits::lease_ttl_ms;
+    log::warn("many nodes fell silent at once: no rescue for now", {{"node_id", id}});
+  }
 }
 
 void on_tick(nodes_pointer self) {
   auto& s = self->state;
   auto now = s.h->steady();
+  brake(s, now);
   std::vector<std::string> over;
-  for (auto& [id, at] : s.awaited)
-    if (at <= now) over.push_back(id);
+  for (auto& [id, x] : s.awaited)
+    if (x.rescue_ms <= now) over.push_back(id);
   for (auto& id : over) {
     s.awaited.erase(id);
     rescue(self, id);
   }
-  if (!s.knows_awaited) await_old_nodes(self);
+  if (now >= s.next_watch_ms) watch_orphans(self);
+  if (now >= s.next_list_ms) {
+    s.next_list_ms = now + list_every_ms;
+    std::vector<present_node> all;
+    for (auto& [id, n] : s.here) all.push_back({id, n.session});
+    tell_present(self, all, true);
+  }
   self->delayed_send(self, 500ms, tick{});
 }
 
 /// For a new dispatcher, which knows no node.
-void announce(nodes_pointer self) {
-  self->request(self->state.h->actors.reader(), store_limit, granted_jobs())
+void announce(nodes_pointer self, const std::string& id) {
+  self->request(self->state.h->actors.reader(), store_limit, list_granted{id})
       .then(
-          [self](const brief_page& page) {
+          [=](brief_page& page) {
             auto& s = self->state;
-            for (auto& [id, n] : s.here) {
-              std::vector<job_brief> busy;
-              for (auto& j : page.jobs)
-                if (j.node_id == id) busy.push_back(j);
-              self->send(s.h->actors.dispatcher.get(), node_joined{n.offer, std::move(busy)});
-            }
+            auto found = s.here.find(id);
+            if (found == s.here.end()) return;
+            auto offer = found->second.offer;
+            offer.gateway = s.gateway;
+            self->send(s.h->actors.dispatcher.get(), node_joined{std::move(offer), std::move(page.jobs)});
           },
-          [self](const caf::error&) { self->delayed_send(self, 500ms, announce_nodes{}); });
+          [](const caf::error&) {});  // the database is away: the dispatcher asks again
+}
+
+/// The newer session is the true one.
+void on_present(nodes_pointer self, const nodes_present& x) {
+  auto& s = self->state;
+  if (x.gateway == s.gateway) return;
+  if (x.all) std::erase_if(s.elsewhere, [&](auto& n) { return n.second.gateway == x.gateway; });
+  for (auto& n : x.nodes) {
+    auto mine = s.here.find(n.id);
+    if (mine != s.here.end() && mine->second.session > n.session) continue;
+    if (mine != s.here.end()) {
+      log::info("node moved to another gateway", {{"node_id", n.id}, {"gateway", x.gateway}});
+      self->unlink_from(mine->second.handle.address());
+      self->send_exit(mine->second.handle, caf::exit_reason::user_shutdown);
+      s.here.erase(mine);
+    }
+    auto& far = s.elsewhere[n.id];
+    if (far.session <= n.session) far = {x.gateway, n.session};
+    s.awaited.erase(n.id);
+  }
+}
+
+/// As a new incarnation we have no nodes: they join again, here or elsewhere. What hung on gateways that are gone is
+/// looked for at once.
+void on_changed(nodes_pointer self) {
+  auto& s = self->state;
+  auto now = s.h->cluster.me();
+  if (s.gateway != now && !s.gateway.empty()) {
+    for (auto& [id, n] : s.here) {
+      self->unlink_from(n.handle.address());
+      self->send_exit(n.handle, caf::exit_reason::user_shutdown);
+    }
+    s.here.clear();
+    s.awaited.clear();
+  }
+  s.gateway = now;
+  s.next_watch_ms = s.next_list_ms = 0;
 }
 
 /// A fresh order for a node that is away is lost at once; one that is only repeated waits for the node or its rescue.
 void not_here(nodes_pointer self, const send_run& x) {
   auto& s = self->state;
-  if (x.again && (!s.knows_awaited || s.awaited.contains(x.node_id))) return;
+  auto known = !x.passed_on && s.h->cluster.alone();  // another gateway may know more
+  if (x.again && (!known || !s.watched || s.awaited.contains(x.node_id))) return;
   lose(self, x.order.job_id, x.order.epoch);
 }
 
 template <class M>
 bool pass_on(nodes_pointer self, M& x) {
-  auto found = self->state.here.find(x.node_id);
-  if (found == self->state.here.end()) return false;
-  self->send(found->second.handle, std::move(x));
-  return true;
+  auto& s = self->state;
+  auto found = s.here.find(x.node_id);
+  if (found != s.here.end()) {
+    self->send(found->second.handle, std::move(x));
+    return true;
+  }
+  auto far = s.elsewhere.find(x.node_id);
+  if (x.passed_on || far == s.elsewhere.end()) return false;
+  auto gate = s.h->cluster.gate(far->second.gateway);
+  if (gate) self->send(gate, std::move(x));
+  return static_cast<bool>(gate);
 }
 
 nodes_actor::behavior_type nodes(nodes_pointer self, house* h) {
   self->state.h = h;
   self->set_exit_handler([self](caf::exit_msg& x) { on_exit(self, x); });
-  self->send(h->actors.dispatcher.get(), nodes_left{});  // those of a register before us join again
-  await_old_nodes(self);
+  self->state.gateway = h->cluster.me();
+  tell_present(self, {}, true);  // those of a register before us join again
   self->delayed_send(self, 500ms, tick{});
   return {
       [self](const let_in& x, const agent_port& agent) -> caf::result<node_welcome, node_port> {
@@ -291,7 +393,11 @@ nodes_actor::behavior_type nodes(nodes_pointer self, house* h) {
       [self](send_stop& x) { pass_on(self, x); },
       [self](send_ack& x) { pass_on(self, x); },
       [self](const node_silent& x) { on_silent(self, x); },
-      [self](announce_nodes) { announce(self); },
+      [self](announce_nodes) {
+        for (auto& [id, n] : self->state.here) announce(self, id);
+      },
+      [self](const nodes_present& x) { on_present(self, x); },
+      [self](cluster_changed) { on_changed(self); },
       [self](tick) { on_tick(self); },
   };
 }

@@ -50,6 +50,9 @@ reader_actor::behavior_type reader(reader_pointer self, std::unique_ptr<store_re
         return guarded(
             [&]() -> caf::result<brief_page> { return brief_page{db->live_jobs(x.states, x.after_id, x.limit)}; });
       },
+      [db](const list_granted& x) {
+        return guarded([&]() -> caf::result<brief_page> { return brief_page{db->granted_jobs(x.node_id)}; });
+      },
       [db](const read_events& x) {
         return guarded([&]() -> caf::result<event_page> {
           return event_page{db->events_after(x.user_id, x.job_id, x.after, x.limit)};

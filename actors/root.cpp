@@ -48,6 +48,7 @@ std::vector<child_spec> cast_list(house& h, const cast_options& o) {
   list.push_back({"events", true, starter<events_actor>(a.events, [&h] { return spawn_events(h); })});
   list.push_back({"ledger", false,
                   starter<ledger_actor>(a.ledger, [&h, o] { return spawn_ledger(h, o.blocking, o.open_writer()); })});
+  list.push_back({"gate", true, starter<gate_actor>(a.gate, [&h] { return spawn_gate(h); })});
   for (size_t i = 0; i < o.readers; ++i) {
     a.readers.push_back(std::make_unique<place<reader_actor>>());
     list.push_back({"reader", true, starter<reader_actor>(*a.readers.back(), [&h, o] {
@@ -60,9 +61,20 @@ std::vector<child_spec> cast_list(house& h, const cast_options& o) {
   list.push_back({"wallets", true, starter<wallets_actor>(a.wallets, [&h] { return spawn_wallets(h); })});
   list.push_back({"billing", true, starter<billing_actor>(a.billing, [&h] { return spawn_billing(h); })});
   list.push_back({"jobs", true, starter<jobs_actor>(a.jobs, [&h] { return spawn_jobs(h); })});
-  list.push_back({"dispatcher", true, starter<dispatcher_actor>(a.dispatcher, [&h] { return spawn_dispatcher(h); })});
+  list.push_back({"dispatcher", true, [&h] {
+                    auto handle = spawn_dispatcher(h);
+                    h.actors.own_dispatcher.set(handle);
+                    if (h.cluster.owns(duty_shard) || !h.actors.dispatcher.get()) h.actors.dispatcher.set(handle);
+                    return caf::actor_cast<caf::actor>(handle);
+                  }});
   list.push_back({"nodes", true, starter<nodes_actor>(a.nodes, [&h] { return spawn_nodes(h); })});
   list.push_back({"door", true, starter<door_actor>(a.door, [&h] { return spawn_door(h); })});
+  if (!h.cluster.alone()) {
+    list.push_back({"dialer", true, starter<dialer_actor>(a.dialer, [&h, o] { return spawn_dialer(h, o.blocking); })});
+    list.push_back({"gateways", false, starter<gateways_actor>(a.gateways, [&h, o] {
+                      return spawn_gateways(h, o.blocking, o.open_membership());
+                    })});
+  }
   return list;
 }
 
@@ -99,15 +111,19 @@ void stop_all(root_pointer self, const caf::error& why) {
   s.stopping = true;
   for (auto c = s.children.rbegin(); c != s.children.rend(); ++c) self->send_exit(c->handle, why);
   auto& a = s.h->actors;
+  a.gateways.set({});
+  a.dialer.set({});
   a.door.set({});
   a.nodes.set({});
   a.dispatcher.set({});
+  a.own_dispatcher.set({});
   a.jobs.set({});
   a.billing.set({});
   a.wallets.set({});
   a.identity.set({});
   a.sessions.set({});
   for (auto& r : a.readers) r->set({});
+  a.gate.set({});
   a.ledger.set({});
   a.events.set({});
   s.children.clear();

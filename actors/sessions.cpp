@@ -124,6 +124,13 @@ struct sessions_state {
 
 using sessions_pointer = sessions_actor::stateful_pointer<sessions_state>;
 
+/// At every door at once.
+template <class M>
+void tell_others(sessions_pointer self, const M& x) {
+  if (x.passed_on) return;
+  for (auto& gate : self->state.h->cluster.others()) self->send(gate, x);
+}
+
 sessions_actor::behavior_type sessions(sessions_pointer self, house* h) {
   self->state.h = h;
   self->set_down_handler([self](const caf::down_msg& down) {
@@ -137,8 +144,14 @@ sessions_actor::behavior_type sessions(sessions_pointer self, house* h) {
         });
         return self->delegate(to, std::move(ask));
       },
-      [self](const forget_credential& x) { self->state.live.let_go(self, x.credential); },
-      [self](const forget_user& x) { self->state.live.each([&](const session_actor& s) { self->send(s, x); }); },
+      [self](const forget_credential& x) {
+        self->state.live.let_go(self, x.credential);
+        tell_others(self, x);
+      },
+      [self](const forget_user& x) {
+        self->state.live.each([&](const session_actor& s) { self->send(s, x); });
+        tell_others(self, x);
+      },
       [self](const passivate& x) { self->state.live.let_go(self, x.id); },
   };
 }

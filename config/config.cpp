@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <sstream>
 
 #include "config/certificates.hpp"
 #include "config/layers.hpp"
@@ -102,17 +103,33 @@ void check_certificates(const config& c, const settings& given) {
   if (!problem.empty()) throw config_error{"--cluster-cert: " + problem};
 }
 
-void check_join(const config& c, const settings& given) {
+void check_join(config& c, const settings& given) {
   if (c.join.empty()) return;
   auto of = origin_of(given, "join");
-  auto door = parse_endpoint(c.join);
-  if (!door || door->port == 0) throw of.bad(c.join, "is not HOST:PORT");
-  if (!is_loopback(door->host) && c.cluster_cert.empty()) throw of.bad(c.join, cluster_tls_needed);
+  std::istringstream list{c.join};
+  for (std::string text; std::getline(list, text, ',');) {
+    auto door = parse_endpoint(text);
+    if (!door || door->port == 0) throw of.bad(c.join, "is not HOST:PORT");
+    if (!is_loopback(door->host) && c.cluster_cert.empty()) throw of.bad(c.join, cluster_tls_needed);
+    c.doors.push_back(*door);
+  }
+  if (c.doors.empty() || c.join.back() == ',') throw of.bad(c.join, "is not HOST:PORT");
 }
 
-void check_doors(const config& c, const settings& given) {
+/// Other gateways must know where to find this one.
+void check_advertise(const config& c, const settings& given) {
+  auto of = origin_of(given, "cluster-advertise");
+  auto anywhere = c.cluster_listen.host == "0.0.0.0" || c.cluster_listen.host == "::";
+  if (c.cluster_advertise.empty() && anywhere && !c.database.empty())
+    throw of.bad("", "is needed: --cluster-listen " + to_string(c.cluster_listen) + " is no address to reach");
+  if (!c.cluster_advertise.empty() && !parse_endpoint(c.cluster_advertise))
+    throw of.bad(c.cluster_advertise, "is not HOST:PORT");
+}
+
+void check_doors(config& c, const settings& given) {
   check_certificates(c, given);
   check_join(c, given);
+  check_advertise(c, given);
   if (!is_loopback(c.cluster_listen.host) && c.cluster_cert.empty())
     throw origin_of(given, "cluster-listen").bad(to_string(c.cluster_listen), cluster_tls_needed);
   if (c.dev && !is_loopback(c.listen.host))

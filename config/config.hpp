@@ -39,6 +39,7 @@ struct config {
   std::string database;                     // empty: SQLite in data_dir
   int64_t database_timeout_ms = 5'000;      // PostgreSQL: of one statement
   endpoint cluster_listen{"127.0.0.1", 0};  // port 0: a free one, remembered in data_dir
+  std::string cluster_advertise;  // HOST:PORT at which other gateways and nodes reach it; empty: cluster_listen
   std::string cluster_cert, cluster_key, cluster_ca;
   bool dev = false;
   std::string jwt_secret;  // empty: made once and kept in data_dir (mode 0600)
@@ -61,7 +62,7 @@ struct config {
 
   // node, and the embedded node of serve
   int64_t slots = -1;  // -1: number of CPU cores; 0 (serve): no embedded node
-  std::string join;    // node: HOST:PORT of a gateway's cluster door
+  std::string join;    // node: HOST:PORT of a gateway's cluster door; several with commas
   std::string node_key;
   std::string name;  // empty: host name and pid
   std::string region;
@@ -78,6 +79,7 @@ struct config {
   std::string log_format = "auto";
 
   // filled by check(): the parsed forms of the above
+  std::vector<endpoint> doors;  // of join
   std::vector<gpu_offer> gpus;
   std::vector<troupe::label> labels;
   std::map<std::string, std::string> models;

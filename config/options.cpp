@@ -35,6 +35,8 @@ std::vector<binding> door_bindings() {
       {plain("database-timeout-ms", "serve", "of one PostgreSQL statement, and of waiting for a lock"),
        bounded{&c::database_timeout_ms, 100, 600'000}},
       {plain("cluster-listen", "serve", "HOST:PORT that nodes join; port 0: a free one"), &c::cluster_listen},
+      {plain("cluster-advertise", "serve", "HOST:PORT where others reach the cluster door; empty: as it listens"),
+       &c::cluster_advertise},
       {plain("cluster-cert", "serve node", "PEM certificate for the cluster's TLS"), &c::cluster_cert},
       {plain("cluster-key", "serve node", "PEM key for the cluster's TLS"), &c::cluster_key},
       {plain("cluster-ca", "serve node", "PEM certificates that the cluster trusts"), &c::cluster_ca},
@@ -94,7 +96,7 @@ std::vector<binding> node_bindings() {
   return {
       {plain("slots", "serve node", "jobs at a time; -1: number of CPU cores, 0 (serve): no node in the gateway"),
        bounded{&c::slots, -1, 100'000}},
-      {plain("join", "node", "HOST:PORT of a gateway's cluster door"), &c::join},
+      {plain("join", "node", "HOST:PORT of a gateway's cluster door; several with commas"), &c::join},
       {secret("node-key", "serve node", "the key a node shows to join"), &c::node_key},
       {plain("name", "serve node", "name of the node; empty: host name and pid"), &c::name},
       {plain("region", "serve node", "where the node is, for jobs that ask"), &c::region},

@@ -276,6 +276,7 @@ struct node_row {
   // What the gateways say of it; a join leaves these as they are.
   int32_t trust_ppm = 300'000, reliability_ppm = 1'000'000;
   bool draining = false;
+  std::string gateway;  // where it hangs
 };
 
 struct tier_update {

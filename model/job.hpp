@@ -129,6 +129,53 @@ struct quarantine {
 };
 }  // namespace job_input
 
+namespace job_input {
+template <class I>
+auto inspect(I& f, due&) {
+  return f();
+}
+template <class I>
+auto inspect(I& f, claim& x) {
+  return f(x.node_id, x.node_session, x.provider_user, x.node_rate, x.devices);
+}
+template <class I>
+auto inspect(I& f, reject& x) {
+  return f(x.epoch);
+}
+template <class I>
+auto inspect(I& f, start& x) {
+  return f(x.epoch);
+}
+template <class I>
+auto inspect(I& f, progress& x) {
+  return f(x.epoch, x.ppm, x.message);
+}
+template <class I>
+auto inspect(I& f, finish& x) {
+  return f(x.epoch, x.report, x.node_id);
+}
+template <class I>
+auto inspect(I& f, lost& x) {
+  return f(x.epoch);
+}
+template <class I>
+auto inspect(I& f, deadline& x) {
+  return f(x.epoch);
+}
+template <class I>
+auto inspect(I& f, cancel&) {
+  return f();
+}
+template <class I>
+auto inspect(I& f, grace_over& x) {
+  return f(x.epoch);
+}
+template <class I>
+auto inspect(I& f, quarantine& x) {
+  return f(x.why);
+}
+}  // namespace job_input
+
 using any_job_input = std::variant<job_input::due, job_input::claim, job_input::reject, job_input::start,
                                    job_input::progress, job_input::finish, job_input::lost, job_input::deadline,
                                    job_input::cancel, job_input::grace_over, job_input::quarantine>;

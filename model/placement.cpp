@@ -44,6 +44,12 @@ void placement::remove_node(const std::string& id) {
   nodes_.erase(found);
 }
 
+std::vector<std::pair<std::string, std::string>> placement::homes() const {
+  std::vector<std::pair<std::string, std::string>> all;
+  for (auto& [id, n] : nodes_) all.emplace_back(id, n.offer.gateway);
+  return all;
+}
+
 const node_offer* placement::find_node(const std::string& id) const {
   auto found = nodes_.find(id);
   return found == nodes_.end() ? nullptr : &found->second.offer;

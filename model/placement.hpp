@@ -27,11 +27,12 @@ struct node_offer {
   int64_t memory_mb = 0, disk_mb = 0;
   int32_t trust_ppm = 300'000, reliability_ppm = 1'000'000;
   bool draining = false;  // keeps what it has, gets nothing new
+  std::string gateway;  // where it hangs
 };
 template <class I>
 auto inspect(I& f, node_offer& x) {
   return f(x.id, x.user_id, x.region, x.session, x.slots, x.rate, x.gpus, x.labels, x.models, x.cpu_cores, x.memory_mb,
-           x.disk_mb, x.trust_ppm, x.reliability_ppm, x.draining);
+           x.disk_mb, x.trust_ppm, x.reliability_ppm, x.draining, x.gateway);
 }
 
 struct ready_job {
@@ -55,11 +56,9 @@ public:
   void change_node(node_offer);
   /// Forgets a node and all that runs there.
   void remove_node(const std::string& id);
-  void remove_nodes() {
-    nodes_.clear();
-    placed_.clear();
-  }
   const node_offer* find_node(const std::string& id) const;
+  /// Each node, and where it hangs.
+  std::vector<std::pair<std::string, std::string>> homes() const;
 
   /// False when it is known already (waiting or placed).
   bool add(ready_job);

@@ -29,7 +29,9 @@ people_book::people_book(connection& db)
       revoke_api_key_{db, "UPDATE api_keys SET revoked_ms=? WHERE id=?"},
       insert_session_{db, "INSERT INTO sessions(id,user_id,created_ms,expires_ms,revoked_ms) VALUES(?,?,?,?,?)"},
       revoke_session_{db, "UPDATE sessions SET revoked_ms=? WHERE id=?"},
-      find_node_{db, "SELECT session_epoch FROM nodes WHERE id=?"},
+      find_node_{db,
+                 "SELECT session_epoch,state,instance,gateway,(SELECT count(*) FROM gateways g WHERE g.id=n.gateway)"
+                 " FROM nodes n WHERE id=?"},
       put_node_{db, "INSERT INTO nodes(" + node_columns + ") VALUES(" + marks_of(node_columns) +
                         ") ON CONFLICT(id) DO UPDATE SET"
                         " name=excluded.name, user_id=excluded.user_id, region=excluded.region, state=excluded.state,"
@@ -37,7 +39,7 @@ people_book::people_book(connection& db)
                         " lease_until_ms=excluded.lease_until_ms, slots=excluded.slots, rate=excluded.rate,"
                         " gpus=excluded.gpus, labels=excluded.labels, models=excluded.models, seen_ms=excluded.seen_ms,"
                         " cpu_cores=excluded.cpu_cores, memory_mb=excluded.memory_mb, disk_mb=excluded.disk_mb,"
-                        " devices=excluded.devices, metrics=excluded.metrics"},
+                        " devices=excluded.devices, metrics=excluded.metrics, gateway=excluded.gateway"},
       touch_node_{db,
                   "UPDATE nodes SET state=?, lease_until_ms=?, seen_ms=?, metrics=? WHERE id=? AND session_epoch=?"} {}
 
@@ -60,8 +62,12 @@ bool people_book::check_api_key(const api_key_row& k, change_result& r) {
 }
 
 bool people_book::check_node(const node_row& n, change_result& r) {
-  int64_t epoch = 0;
-  find_node_.first([&](row& x) { x(epoch); }, n.id);
+  int64_t epoch = 0, gateways = 0;
+  std::string state, instance, gateway;
+  find_node_.first([&](row& x) { x(epoch, state, instance, gateway, gateways); }, n.id);
+  auto taken = gateways > 0 && gateway != n.gateway && state == "online" && instance != n.instance;
+  if (n.session_epoch == 0 && taken)
+    return refuse(r, errc::conflict, "another node named '" + n.name + "' is at another gateway");
   r.session_epoch = n.session_epoch == 0 ? epoch + 1 : epoch;
   if (n.session_epoch == 0 || n.session_epoch == epoch) return true;
   r.session_epoch = 0;

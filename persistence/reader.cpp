@@ -57,6 +57,7 @@ public:
 
   std::optional<job_view> find_job(const std::string& id) override;
   std::vector<job_view> list_jobs(const job_filter&) override;
+  std::vector<job_brief> granted_jobs(const std::string& node_id) override;
   std::vector<job_brief> live_jobs(const std::vector<job_state>&, const std::string& after_id, int32_t limit) override;
   std::optional<idempotency_row> find_idempotent(const std::string& scope, const std::string& key) override;
   std::vector<event_row> events_after(const std::string& user_id, const std::string& job_id, int64_t after,
@@ -112,6 +113,10 @@ private:
                                 ",devices FROM jobs <<lite:INDEXED BY jobs_live>> JOIN job_specs ON job_id=id"
                                 " WHERE ended=0 AND id>? AND (CAST(? AS BIGINT) & (CAST(1 AS BIGINT) << CAST(state AS "
                                 "INTEGER))) <> 0 ORDER BY id LIMIT ?"};
+  statement granted_jobs_{db_, "SELECT id,user_id,state,priority,lease_epoch,created_ms,run_at_ms,node_id," +
+                                   demand_columns +
+                                   ",devices FROM jobs <<lite:INDEXED BY jobs_granted>> JOIN job_specs ON job_id=id"
+                                   " WHERE node_id=? AND ended=0 AND state IN (3, 4, 7) ORDER BY id"};
   statement find_once_{db_, "SELECT scope,key,request_hash,status,body FROM idempotency WHERE scope=? AND key=?"};
   statement newest_event_{db_, "SELECT newest FROM event_ends WHERE user_id=?"};
   statement next_mark_{db_, "SELECT seq FROM event_marks WHERE user_id=? AND seq>? ORDER BY seq LIMIT 1"};
@@ -173,6 +178,16 @@ std::vector<job_view> reader::list_jobs(const job_filter& f) {
     list_ended_.each(take, f.user_id, ended, below, limit);
   else
     list_live_.each(take, f.user_id, below, live_bits(*f.status), limit);
+  return list;
+}
+
+std::vector<job_brief> reader::granted_jobs(const std::string& node_id) {
+  std::vector<job_brief> list;
+  auto take = [&](row& r) {
+    auto& x = list.emplace_back();
+    r(x.id, x.user_id, x.state, x.priority, x.lease_epoch, x.created_ms, x.run_at_ms, x.node_id, x.needs, x.devices);
+  };
+  granted_jobs_.each(take, node_id);
   return list;
 }
 

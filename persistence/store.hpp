@@ -151,6 +151,8 @@ public:
   virtual std::optional<job_view> find_job(const std::string& id) = 0;
   virtual std::vector<job_view> list_jobs(const job_filter&) = 0;  // without results
   /// Live jobs for the dispatcher: `states`, in order of id, ids above `after_id`.
+  /// The jobs that a node was given and has not given back.
+  virtual std::vector<job_brief> granted_jobs(const std::string& node_id) = 0;
   virtual std::vector<job_brief> live_jobs(const std::vector<job_state>& states, const std::string& after_id,
                                            int32_t limit) = 0;
   virtual std::optional<idempotency_row> find_idempotent(const std::string& scope, const std::string& key) = 0;

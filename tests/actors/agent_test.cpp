@@ -20,7 +20,7 @@ public:
     run_environment environment;
     environment.work_root = w.folder() + "/work";
     agent = spawn_agent(w.system(), offer, house_world::node_key, environment, w.h().steady,
-                        [this](bool in, const std::string&) { joined = in; });
+                        [this](const agent_news& news) { joined = news.joined; });
     w_.each_close[this] = [this] { die(); };
     w_.each_step[this] = [this] { join(); };
     join();

@@ -47,6 +47,7 @@ public:
     return db().find_job(id);
   }
   std::vector<job_view> list_jobs(const job_filter& x) override { return db().list_jobs(x); }
+  std::vector<job_brief> granted_jobs(const std::string& node_id) override { return db().granted_jobs(node_id); }
   std::vector<job_brief> live_jobs(const std::vector<job_state>& states, const std::string& after,
                                    int32_t limit) override {
     return db().live_jobs(states, after, limit);
