@@ -69,7 +69,11 @@ cluster_plan cluster_planner::look(const cluster_view& view, const std::string& 
   plan.take = std::min(orphans, room);
   for (auto& [id, count] : owned) {
     if (id == me || !linked.contains(id)) continue;
-    for (; count < least && std::ssize(mine) > least && plan.give.size() < given_at_a_time; ++count) {
+    auto needs = [&] {
+      auto have = static_cast<int32_t>(mine.size());
+      return (count < least && have > least) || (count < most && have > most);
+    };
+    for (; needs() && plan.give.size() < given_at_a_time; ++count) {
       plan.give[mine.back()] = id;
       mine.pop_back();
     }
