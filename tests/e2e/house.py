@@ -177,12 +177,12 @@ def noop(ms=0, name="nothing", seconds=60, **more):
 class Process:
     """A troupe process whose log lines can be waited for."""
 
-    def __init__(self, *args, log_format="json"):
+    def __init__(self, *args, log_format="json", via=()):
         if args[0] in ("serve", "node"):
             args += ("--log-format", log_format)
         self.lines, self.ended, self.news = [], False, threading.Condition()
         self.started = time.monotonic()
-        self.popen = subprocess.Popen([BINARY, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        self.popen = subprocess.Popen([*via, BINARY, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                       stderr=subprocess.STDOUT, env=ENVIRONMENT)
         self.pid = self.popen.pid
         threading.Thread(target=self._read, daemon=True).start()

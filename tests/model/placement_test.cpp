@@ -218,6 +218,8 @@ TEST_CASE("a removed node takes what was placed there out of the books") {
   p.put_node(cpu_node("n", 2));
   p.put_node(cpu_node("m", 2));
   CHECK(p.match(1).size() == 1);
+  p.remove_node("n");
+  p.remove_node("m");
   CHECK(p.free_slots() == 0);
   CHECK_FALSE(p.knows("a"));
 }
