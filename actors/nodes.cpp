@@ -87,8 +87,8 @@ node_row row_of(const join_node& ask, const node_key_row& key, const std::string
 }
 
 node_offer offer_of(const node_row& row, const join_node& ask, int64_t session) {
-  return {row.id,        row.user_id,         row.region,  session,       row.slots,     row.rate,
-          ask.gpus,      ask.labels,          ask.models,  row.cpu_cores, row.memory_mb, row.disk_mb,
+  return {row.id,        row.user_id,         row.region,   session,       row.slots,     row.rate,
+          ask.gpus,      ask.labels,          ask.models,   row.cpu_cores, row.memory_mb, row.disk_mb,
           row.trust_ppm, row.reliability_ppm, row.draining, row.gateway};
 }
 

@@ -27,7 +27,7 @@ struct node_offer {
   int64_t memory_mb = 0, disk_mb = 0;
   int32_t trust_ppm = 300'000, reliability_ppm = 1'000'000;
   bool draining = false;  // keeps what it has, gets nothing new
-  std::string gateway;  // where it hangs
+  std::string gateway;    // where it hangs
 };
 template <class I>
 auto inspect(I& f, node_offer& x) {

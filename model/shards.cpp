@@ -7,7 +7,7 @@ namespace troupe {
 
 namespace {
 
-constexpr int64_t stalled_ms = 4'000;   // so long without a look: we were asleep, or the database was away
+constexpr int64_t stalled_ms = 4'000;  // so long without a look: we were asleep, or the database was away
 constexpr size_t given_at_a_time = 8;  // a hand-off makes its jobs wait for a moment
 
 }  // namespace
@@ -38,8 +38,8 @@ void cluster_planner::watch(const cluster_view& view, const std::string& me, con
   others_ = std::move(next);
 }
 
-cluster_plan cluster_planner::look(const cluster_view& view, const std::string& me,
-                                   const std::set<std::string>& linked, int64_t now_ms) {
+cluster_plan cluster_planner::look(const cluster_view& view, const std::string& me, const std::set<std::string>& linked,
+                                   int64_t now_ms) {
   watch(view, me, linked, now_ms);
   cluster_plan plan;
   std::map<std::string, int32_t> owned;  // by those that live

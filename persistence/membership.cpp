@@ -16,7 +16,7 @@ public:
 
   void enter(const gateway_row& g) override {
     statement{*db_, "INSERT INTO gateways(id,name,address,secret,beat) VALUES(?,?,?,?,1)"}.run(g.id, g.name, g.address,
-                                                                                            g.secret);
+                                                                                               g.secret);
   }
   bool beat(const std::string& id) override { return beat_.run(id) == 1; }
   cluster_view view() override {
@@ -47,7 +47,7 @@ public:
   void leave(const std::string& id) override { remove_.run(id); }
   std::string shared_secret(const std::string& name, const std::string& fresh) override {
     statement{*db_, "INSERT INTO cluster_secrets(name,value) VALUES(?,?) ON CONFLICT(name) DO NOTHING"}.run(name,
-                                                                                                        fresh);
+                                                                                                            fresh);
     std::string value;
     statement{*db_, "SELECT value FROM cluster_secrets WHERE name=?"}.first([&](row& r) { r(value); }, name);
     return value;

@@ -70,12 +70,6 @@ class the_main_job_on_postgres(on_postgres, House):
         self.assertEqual(self.sql("SELECT count(*) FROM accounts WHERE balance < held AND kind <> 70"), "0")
         self.assert_books()
 
-    def test_a_second_server_on_the_same_database_is_refused(self):
-        code, out, err = run("serve", "--data-dir", os.path.join(self.folder, "other"), "--listen", "127.0.0.1:0",
-                             "--database", self.database)
-        self.assertEqual(code, 1)
-        self.assertIn("in use by another server", out + err)
-
 
 class a_thousand_mixed_requests_on_postgres_leave_exact_books(
         on_postgres, billing_test.a_thousand_mixed_requests_on_ten_wallets_leave_exact_books):

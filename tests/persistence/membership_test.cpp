@@ -83,8 +83,7 @@ TEST_CASE("two gateways write one journal in turn, each sees what the other wrot
   }
   auto again = a.apply(gift("t1"));  // b wrote it
   CHECK(again.why == errc::ok);
-  CHECK(b.apply(transfer_of("too much", wallet_of("ann"), wallet_of("bob"), 11 * one)).why ==
-        errc::insufficient_funds);
+  CHECK(b.apply(transfer_of("too much", wallet_of("ann"), wallet_of("bob"), 11 * one)).why == errc::insufficient_funds);
   CHECK(a.apply(transfer_of("all", wallet_of("ann"), wallet_of("bob"), 10 * one)).why == errc::ok);
   CHECK(b.apply(transfer_of("one more", wallet_of("ann"), wallet_of("bob"), 1)).why == errc::insufficient_funds);
   for (auto& breach : a.db->verify().breaches) FAIL_CHECK(breach);
@@ -126,7 +125,7 @@ TEST_CASE("a writer whose shard was handed over writes nothing of it, and all el
   CHECK(a.apply(gift("t1", 7)).why == errc::ok);
   shard_row seven{7, "a", *a.mine.epoch(7)};
   CHECK(a.members->give(seven, "b"));
-  CHECK_FALSE(a.members->give(seven, "b"));  // not ours any more
+  CHECK_FALSE(a.members->give(seven, "b"));          // not ours any more
   CHECK(a.apply(gift("t2", 7)).why == errc::stale);  // it believes in the old epoch
   CHECK(a.apply(gift("t3", 8)).why == errc::ok);
   CHECK(b.apply(gift("t4", 7)).why == errc::stale);  // it has not looked yet
@@ -154,7 +153,8 @@ TEST_CASE("a paused writer that wakes up after its shards were taken writes noth
   CHECK(a.apply(gift("t6", 7)).why == errc::stale);
 }
 
-TEST_CASE("nobody takes a shard from under a writer in the middle of its group, and the database ends one that sleeps") {
+TEST_CASE(
+    "nobody takes a shard from under a writer in the middle of its group, and the database ends one that sleeps") {
   postgres_engine engine;
   gateway a{engine, "a"}, b{engine, "b"};
   a.take();
