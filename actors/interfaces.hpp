@@ -26,8 +26,8 @@
   X(find_credential) X(credential_row) X(principal) X(admit) X(passivate) X(registered) X(register_user) \
   X(logged_in) X(log_in) X(made_api_key) X(make_api_key) X(submit_jobs) X(deposit_money) X(change_result) \
   X(node_silent) X(attempt_progress) X(attempt_done) X(rung) X(socket_drained) X(read_done) X(read_store) \
-  X(change_money) X(let_in) X(put_out) X(take_seat) X(cluster_changed) X(release_shards) X(shards_released) X(dial_gateway) \
-  X(tick) X(flush) X(leave)
+  X(change_money) X(let_in) X(put_out) X(take_seat) X(cluster_changed) X(release_shards) X(shards_released) \
+  X(dial_gateway) X(tick) X(flush) X(leave)
 // clang-format on
 
 #define TROUPE_LOCAL(T) CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::T)
@@ -186,22 +186,22 @@ using node_actor = node_port::extend<
     told<leave>>;
 
 using nodes_actor =
-    caf::typed_actor<// A node that the door let in: answers with its session and the actor to report to.
-                     caf::replies_to<let_in, agent_port>::with<node_welcome, node_port>,
-                     // Keys have ended.
-                     told<put_out>,
-                     // Passed on to the node when it is here, or to the gateway where it hangs.
-                     told<send_run>, told<send_stop>, told<send_ack>,
-                     // A node fell silent: its jobs are rescued when the grace is over.
-                     told<node_silent>,
-                     // Tells the dispatcher of every node that is here.
-                     told<announce_nodes>,
-                     // Where nodes of other gateways are.
-                     told<nodes_present>,
-                     // Gateways came or went: nodes of those that are gone may come here, or must be rescued.
-                     told<cluster_changed>,
-                     // INTERNAL: rescue.
-                     told<tick>>;
+    caf::typed_actor<  // A node that the door let in: answers with its session and the actor to report to.
+        caf::replies_to<let_in, agent_port>::with<node_welcome, node_port>,
+        // Keys have ended.
+        told<put_out>,
+        // Passed on to the node when it is here, or to the gateway where it hangs.
+        told<send_run>, told<send_stop>, told<send_ack>,
+        // A node fell silent: its jobs are rescued when the grace is over.
+        told<node_silent>,
+        // Tells the dispatcher of every node that is here.
+        told<announce_nodes>,
+        // Where nodes of other gateways are.
+        told<nodes_present>,
+        // Gateways came or went: nodes of those that are gone may come here, or must be rescued.
+        told<cluster_changed>,
+        // INTERNAL: rescue.
+        told<tick>>;
 
 struct gateway_linked {
   std::string id;
