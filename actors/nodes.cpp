@@ -19,6 +19,7 @@ constexpr int64_t watch_every_ms = 10'000;
 constexpr int64_t list_every_ms = 5'000;
 constexpr size_t storm_nodes = 5;  // with fewer nodes there is no brake
 constexpr int64_t stalled_ms = 3'000;
+constexpr int64_t hold_ms = 4'000;
 
 using welcome_promise = caf::typed_response_promise<node_welcome, node_port>;
 
@@ -40,6 +41,11 @@ struct far_node {
   int64_t session = 0;
 };
 
+struct held_run {
+  send_run what;
+  int64_t until_ms = 0;  // monotonic
+};
+
 struct nodes_state {
   nodes_state() = default;
   static inline const char* name = "nodes";
@@ -48,7 +54,8 @@ struct nodes_state {
   std::unordered_map<std::string, joined_node> here;
   std::unordered_map<std::string, far_node> elsewhere;
   std::unordered_map<std::string, awaited_node> awaited;
-  bool watched = false;  // the jobs of nodes that hang nowhere were read
+  std::vector<held_run> held;  // orders for nodes that nobody told us of yet
+  bool watched = false;        // the jobs of nodes that hang nowhere were read
   int64_t next_watch_ms = 0, next_list_ms = 0;
   int64_t ticked_ms = 0;
 };
@@ -216,6 +223,46 @@ void brake(nodes_state& s, int64_t now) {
   }
 }
 
+template <class M>
+bool pass_on(nodes_pointer self, M& x) {
+  auto& s = self->state;
+  auto found = s.here.find(x.node_id);
+  if (found != s.here.end()) {
+    self->send(found->second.handle, std::move(x));
+    return true;
+  }
+  auto far = s.elsewhere.find(x.node_id);
+  if (x.passed_on || far == s.elsewhere.end()) return false;
+  auto gate = s.h->cluster.gate(far->second.gateway);
+  if (gate) self->send(gate, std::move(x));
+  return static_cast<bool>(gate);
+}
+
+/// A fresh order for a node that is away is lost at once; one that is only repeated waits for the node or its rescue.
+/// Among several gateways the dispatcher may know earlier than we where a node hangs: then the order waits for the
+/// news.
+void not_here(nodes_pointer self, send_run& x) {
+  auto& s = self->state;
+  if (!s.h->cluster.alone()) {
+    if (!x.again) s.held.push_back({std::move(x), s.h->steady() + hold_ms});
+    return;
+  }
+  if (x.again && (!s.watched || s.awaited.contains(x.node_id))) return;
+  lose(self, x.order.job_id, x.order.epoch);
+}
+
+void send_held(nodes_pointer self) {
+  auto& s = self->state;
+  for (auto& x : std::exchange(s.held, {})) {
+    x.what.passed_on = false;
+    if (pass_on(self, x.what)) continue;
+    if (x.until_ms > s.h->steady())
+      s.held.push_back(std::move(x));
+    else
+      lose(self, x.what.order.job_id, x.what.order.epoch);
+  }
+}
+
 void on_tick(nodes_pointer self) {
   auto& s = self->state;
   auto now = s.h->steady();
@@ -227,6 +274,7 @@ void on_tick(nodes_pointer self) {
     s.awaited.erase(id);
     rescue(self, id);
   }
+  send_held(self);
   if (now >= s.next_watch_ms) watch_orphans(self);
   if (now >= s.next_list_ms) {
     s.next_list_ms = now + list_every_ms;
@@ -287,29 +335,6 @@ void on_changed(nodes_pointer self) {
   }
   s.gateway = now;
   s.next_watch_ms = s.next_list_ms = 0;
-}
-
-/// A fresh order for a node that is away is lost at once; one that is only repeated waits for the node or its rescue.
-void not_here(nodes_pointer self, const send_run& x) {
-  auto& s = self->state;
-  auto known = !x.passed_on && s.h->cluster.alone();  // another gateway may know more
-  if (x.again && (!known || !s.watched || s.awaited.contains(x.node_id))) return;
-  lose(self, x.order.job_id, x.order.epoch);
-}
-
-template <class M>
-bool pass_on(nodes_pointer self, M& x) {
-  auto& s = self->state;
-  auto found = s.here.find(x.node_id);
-  if (found != s.here.end()) {
-    self->send(found->second.handle, std::move(x));
-    return true;
-  }
-  auto far = s.elsewhere.find(x.node_id);
-  if (x.passed_on || far == s.elsewhere.end()) return false;
-  auto gate = s.h->cluster.gate(far->second.gateway);
-  if (gate) self->send(gate, std::move(x));
-  return static_cast<bool>(gate);
 }
 
 nodes_actor::behavior_type nodes(nodes_pointer self, house* h) {
