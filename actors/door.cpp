@@ -16,11 +16,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto tick_pause = 1s;                 // also how long a refusal is held back
-constexpr int64_t challenge_ttl_ms = 30'000;    // a nonce is good for so long, and once
-constexpr size_t challenges_max = 4096;         // outstanding ones; the oldest is forgotten
-constexpr size_t lookups_max = 256;             // keys looked up at the same time
-constexpr size_t held_max = 1024;               // refusals held back; beyond that they go at once
+constexpr auto tick_pause = 1s;               // also how long a refusal is held back
+constexpr int64_t challenge_ttl_ms = 30'000;  // a nonce is good for so long, and once
+constexpr size_t challenges_max = 4096;       // outstanding ones; the oldest is forgotten
+constexpr size_t lookups_max = 256;           // keys looked up at the same time
+constexpr size_t held_max = 1024;             // refusals held back; beyond that they go at once
+constexpr int64_t ticks_between_all = 60;
 constexpr int told_max = 5;                     // refusals told of in the log each second, by name
 constexpr int64_t clock_tolerance_ms = 60'000;  // gateways' clocks may differ so much
 
@@ -43,8 +44,9 @@ struct door_state {
   std::unordered_map<std::string, int64_t> nonces;  // unused: until when
   size_t lookups = 0;
   std::vector<held_refusal> held;
-  int refused = 0;           // since the last tick
-  time_ms keys_seen_ms = 0;  // keys that ended before are known; 0: look at all of them
+  int refused = 0;      // since the last tick
+  time_ms seen_ms = 0;  // what changed before is known; 0: nothing is
+  int64_t ticks = 0;
 };
 
 using own_door_actor = door_actor::extend<told<tick>>;
@@ -96,11 +98,19 @@ void check_key(door_pointer self, const join_node& ask, const agent_port& agent,
   if (!is_proof(key.verifier, join_text::of(ask), ask.proof)) return refuse(self, ask, promise, wrong("wrong proof"));
   auto ended = key.ends_ms != 0 && key.ends_ms <= h.now_ms();
   if (ended) return refuse(self, ask, promise, wrong("the node key has ended"));
-  auto nodes = h.actors.nodes.get();
-  if (nodes)
-    promise.delegate(nodes, let_in{ask, key}, agent);
-  else
-    promise.deliver(to_error({errc::unavailable, "the gateway is stopping", {}, {}}));
+  auto record = std::make_shared<node_record>();
+  auto id = node_id_of(key.user_id, ask.name);
+  read_store read{[=](store_reader& db) { *record = db.nodes().record(id); }};
+  self->request(h.actors.reader(), store_limit, std::move(read))
+      .then(
+          [=](const read_done&) mutable {
+            auto nodes = self->state.h->actors.nodes.get();
+            if (nodes)
+              promise.delegate(nodes, let_in{ask, key, *record}, agent);
+            else
+              promise.deliver(to_error({errc::unavailable, "the gateway is stopping", {}, {}}));
+          },
+          [=](const caf::error& why) mutable { promise.deliver(why); });
 }
 
 caf::result<node_welcome, node_port> join(door_pointer self, const join_node& ask, const agent_port& agent) {
@@ -129,19 +139,28 @@ caf::result<node_welcome, node_port> join(door_pointer self, const join_node& as
   return promise;
 }
 
-/// Whatever gateway a key was ended at: every gateway finds out here, and asks its register to put those nodes out.
-void look_at_keys(door_pointer self) {
+/// Whatever gateway a key was ended at, or a node's record changed: every gateway finds out here, and tells its
+/// register.
+void look_at_store(door_pointer self) {
   auto& h = *self->state.h;
   auto now = h.now_ms();
   auto ended = std::make_shared<put_out>();
-  auto since = std::max<time_ms>(0, self->state.keys_seen_ms - clock_tolerance_ms);
-  read_store ask{[=](store_reader& db) { ended->key_ids = db.nodes().ended_keys(since, now); }};
+  auto changed = std::make_shared<records_changed>();
+  auto since = std::max<time_ms>(0, self->state.seen_ms - clock_tolerance_ms);
+  auto all = self->state.ticks++ % ticks_between_all == 0;  // reliability changes with every job: that is not told
+  read_store ask{[=](store_reader& db) {
+    ended->key_ids = db.nodes().ended_keys(since, now);
+    if (!all) changed->records = db.nodes().changed_records(since, now);
+    if (all)
+      for (auto& [id, x] : db.nodes().records()) changed->records.push_back(x);
+  }};
   self->request(h.actors.reader(), store_limit, std::move(ask))
       .then(
           [=](const read_done&) {
-            self->state.keys_seen_ms = now;
+            self->state.seen_ms = now;
             auto nodes = self->state.h->actors.nodes.get();
             if (nodes && !ended->key_ids.empty()) self->send(nodes, *ended);
+            if (nodes && !changed->records.empty()) self->send(nodes, *changed);
           },
           [](const caf::error&) {});  // the database is away: again at the next tick
 }
@@ -151,7 +170,7 @@ void on_tick(door_pointer self) {
   for (auto& x : std::exchange(s.held, {})) x.promise.deliver(to_error(x.why));
   auto more = std::exchange(s.refused, 0) - told_max;
   if (more > 0) log::warn("more nodes were refused", {{"count", std::to_string(more)}});
-  look_at_keys(self);
+  look_at_store(self);
   self->delayed_send(self, tick_pause, tick{});
 }
 

@@ -26,7 +26,7 @@
   X(find_credential) X(credential_row) X(principal) X(admit) X(passivate) X(registered) X(register_user) \
   X(logged_in) X(log_in) X(made_api_key) X(make_api_key) X(submit_jobs) X(deposit_money) X(change_result) \
   X(node_silent) X(attempt_progress) X(attempt_done) X(rung) X(socket_drained) X(read_done) X(read_store) \
-  X(change_money) X(let_in) X(put_out) X(take_seat) X(cluster_changed) X(release_shards) X(shards_released) \
+  X(change_money) X(let_in) X(put_out) X(records_changed) X(take_seat) X(cluster_changed) X(release_shards) X(shards_released) \
   X(dial_gateway) X(tick) X(flush) X(leave)
 // clang-format on
 
@@ -190,6 +190,8 @@ using nodes_actor =
         caf::replies_to<let_in, agent_port>::with<node_welcome, node_port>,
         // Keys have ended.
         told<put_out>,
+        // What was set of nodes, how they did, or a quarantine.
+        told<records_changed>,
         // Passed on to the node when it is here, or to the gateway where it hangs.
         told<send_run>, told<send_stop>, told<send_ack>,
         // A node fell silent: its jobs are rescued when the grace is over.

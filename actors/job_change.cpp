@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "model/node_mark.hpp"
 #include "model/usage.hpp"
 
 namespace troupe {
@@ -51,6 +52,7 @@ change change_of(const job& before, const job_spec& spec, const step& s, const r
   change c;
   c.moves = job_update{s.next};
   if (s.attempt) c.attempt = attempt_of(before, s, now_ms);
+  c.mark = mark_of(before, s, report, now_ms);
   if (s.settle)
     c.closes =
         hold_close{before.hold_id, before.id, {before.provider_user, account_kind::earned, before.currency}, *s.settle};

@@ -226,6 +226,11 @@ struct change_money {
 struct let_in {
   join_node ask;
   node_key_row key;
+  node_record record;
+};
+/// What is known of these nodes is different now; whoever has one tells the dispatcher.
+struct records_changed {
+  std::vector<node_record> records;
 };
 /// door -> nodes: these keys have ended; whoever joined with one goes.
 struct put_out {

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "config/world.hpp"
+#include "config/node_proof.hpp"
 #include "model/limits.hpp"
 
 namespace troupe {
@@ -23,7 +23,7 @@ node_row row_of(const join_node& ask, const node_key_row& key, const std::string
   for (auto& g : ask.gpus) gpus.push_back(g.model + ":" + std::to_string(g.vram_mb));
   for (auto& l : ask.labels) labels.push_back(l.key + "=" + l.value);
   node_row row;
-  row.id = "node_" + sha256_hex(key.user_id + "\n" + ask.name).substr(0, 26);  // the same name is the same node
+  row.id = node_id_of(key.user_id, ask.name);
   row.name = ask.name;
   row.user_id = key.user_id;
   row.region = ask.region;

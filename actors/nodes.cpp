@@ -7,6 +7,7 @@
 #include "actors/guard.hpp"
 #include "actors/node_rows.hpp"
 #include "config/log.hpp"
+#include "model/standing.hpp"
 
 namespace troupe {
 
@@ -58,6 +59,7 @@ struct nodes_state {
   bool watched = false;        // the jobs of nodes that hang nowhere were read
   int64_t next_watch_ms = 0, next_list_ms = 0;
   int64_t ticked_ms = 0;
+  standings known;  // of the nodes that are here
 };
 
 using nodes_pointer = nodes_actor::stateful_pointer<nodes_state>;
@@ -95,7 +97,7 @@ void welcome(nodes_pointer self, const node_row& row, const join_node& ask, int6
                             {"slots", std::to_string(row.slots)},
                             {"kept", std::to_string(r.keep.size())},
                             {"lost", std::to_string(r.lost.size())}});
-  self->send(s.h->actors.dispatcher.get(), node_joined{std::move(offer), r.busy});
+  self->send(s.h->actors.dispatcher.get(), node_joined{s.known.of(std::move(offer)), r.busy});
   tell_present(self, {{row.id, session}}, false);
   promise.deliver(std::move(answer), caf::actor_cast<node_port>(handle));
 }
@@ -136,6 +138,29 @@ void enter(nodes_pointer self, const node_key_row& key, const join_node& ask, co
                     refuse);
           },
           refuse);
+}
+
+/// What its owner set is said instead of what it says itself.
+join_node as_set(join_node ask, const node_record& x) {
+  if (x.rate >= 0) ask.rate = x.rate;
+  if (x.has_labels) ask.labels = parse_labels(x.labels);
+  return ask;
+}
+
+void let_in_node(nodes_pointer self, const let_in& x, const agent_port& agent, welcome_promise promise) {
+  self->state.known.learn(x.record, self->state.h->now_ms());
+  enter(self, x.key, as_set(x.ask, x.record), agent, std::move(promise));
+}
+
+void on_records(nodes_pointer self, const records_changed& x) {
+  auto& s = self->state;
+  for (auto& record : x.records) {
+    auto found = s.here.find(record.node_id);
+    if (found == s.here.end())
+      s.known.forget(record.node_id);
+    else if (s.known.learn(record, s.h->now_ms()))
+      self->send(s.h->actors.dispatcher.get(), node_changed{s.known.of(found->second.offer)});
+  }
 }
 
 /// Whoever joined with one of these keys goes; its jobs are rescued as those of a silent node.
@@ -295,7 +320,7 @@ void announce(nodes_pointer self, const std::string& id) {
             if (found == s.here.end()) return;
             auto offer = found->second.offer;
             offer.gateway = s.gateway;
-            self->send(s.h->actors.dispatcher.get(), node_joined{std::move(offer), std::move(page.jobs)});
+            self->send(s.h->actors.dispatcher.get(), node_joined{s.known.of(std::move(offer)), std::move(page.jobs)});
           },
           [](const caf::error&) {});  // the database is away: the dispatcher asks again
 }
@@ -346,10 +371,11 @@ nodes_actor::behavior_type nodes(nodes_pointer self, house* h) {
   return {
       [self](const let_in& x, const agent_port& agent) -> caf::result<node_welcome, node_port> {
         auto promise = self->make_response_promise<node_welcome, node_port>();  // from here on only it can answer
-        enter(self, x.key, x.ask, agent, promise);
+        let_in_node(self, x, agent, promise);
         return promise;
       },
       [self](const put_out& x) { on_put_out(self, x); },
+      [self](const records_changed& x) { on_records(self, x); },
       [self](send_run& x) {
         if (!pass_on(self, x)) not_here(self, x);
       },

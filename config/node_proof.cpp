@@ -36,6 +36,10 @@ std::string node_key_id(std::string_view secret) {
   return "nkey_" + sha256_hex("troupe node key id\n" + std::string{secret}).substr(0, 24);
 }
 
+std::string node_id_of(const std::string& user_id, const std::string& name) {
+  return "node_" + sha256_hex(user_id + "\n" + name).substr(0, 26);
+}
+
 node_key_row make_node_key(std::string_view secret, const std::string& user_id, const std::string& name,
                            time_ms now_ms) {
   auto verifier = sha256_hex(bytes_of(sha256_hex(secret)));

@@ -12,6 +12,9 @@ namespace troupe {
 /// What a key is looked up by; it follows from the key and tells nothing about it.
 std::string node_key_id(std::string_view secret);
 
+/// A provider's node of this name is always this node.
+std::string node_id_of(const std::string& user_id, const std::string& name);
+
 /// The row that lets nodes with this key join in the name of `user_id`.
 node_key_row make_node_key(std::string_view secret, const std::string& user_id, const std::string& name,
                            time_ms now_ms);

@@ -83,6 +83,7 @@ const std::vector<route>& routes() {
     add_usage_routes(rows);
     add_billing_routes(rows);
     add_system_routes(rows);
+    add_fleet_routes(rows);
     return rows;
   }();
   return table;

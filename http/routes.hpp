@@ -104,5 +104,6 @@ void add_billing_routes(std::vector<route>&);
 void add_rental_routes(std::vector<route>&);
 void add_usage_routes(std::vector<route>&);
 void add_system_routes(std::vector<route>&);
+void add_fleet_routes(std::vector<route>&);
 
 }  // namespace troupe

@@ -1,4 +1,4 @@
-// Health, providers, and what an admin sets.
+// Health, and what an admin sets.
 #include "config/world.hpp"
 #include "http/routes.hpp"
 
@@ -29,54 +29,6 @@ void health(const call_ptr& c) {
            });
 }
 
-std::vector<std::string> split(const std::string& text) {
-  std::vector<std::string> parts;
-  for (size_t at = 0; at < text.size();) {
-    auto end = std::min(text.find(',', at), text.size());
-    parts.push_back(text.substr(at, end - at));
-    at = end + 1;
-  }
-  return parts;
-}
-
-json gpus_json(const std::string& text) {
-  auto list = json::array();
-  for (auto& gpu : split(text)) {
-    auto colon = gpu.rfind(':');
-    list.push_back({{"model_name", gpu.substr(0, colon)}, {"vram_mb", std::stoll(gpu.substr(colon + 1))}});
-  }
-  return list;
-}
-
-json provider_json(const node_row& n) {
-  auto labels = json::object();
-  for (auto& l : split(n.labels)) labels[l.substr(0, l.find('='))] = l.substr(l.find('=') + 1);
-  return {{"id", n.id},
-          {"name", n.name},
-          {"owner_id", n.user_id},
-          {"status", n.state == "online" ? "idle" : "offline"},
-          {"state", n.state},
-          {"location", n.region},
-          {"region", n.region},
-          {"slots", n.slots},
-          {"price_per_hour", format_amount(n.rate)},
-          {"gpus", gpus_json(n.gpus)},
-          {"labels", std::move(labels)},
-          {"models", split(n.models)},
-          {"session_epoch", n.session_epoch},
-          {"registered_at", time_json(n.registered_ms)},
-          {"last_seen_at", time_json(n.seen_ms)}};
-}
-
-void providers(const call_ptr& c) {
-  ask(c, c->e.h.actors.reader(), list_nodes{}, [c](const node_page& page) {
-    auto rows = json::array();
-    for (auto& n : page.nodes) rows.push_back(provider_json(n));
-    auto total = rows.size();
-    c->reply(200, {{"providers", std::move(rows)}, {"total", total}});
-  });
-}
-
 void set_tier(const call_ptr& c) {
   auto body = parse_object(c->request.body);
   if (auto bad = std::get_if<failure>(&body)) return c->refuse(*bad);
@@ -105,7 +57,6 @@ void add_system_routes(std::vector<route>& rows) {
   rows.push_back({"GET", "/health", access::open, "Health with details", health});
   rows.push_back({"GET", "/health/ready", access::open, "Whether writes are taken", health});
   rows.push_back({"GET", "/health/live", access::open, "Whether the process answers", live});
-  rows.push_back({"GET", "/api/v1/providers", access::user, "Nodes that have joined", providers});
   rows.push_back({"PUT", "/api/admin/users/{id}", access::admin, "Set a user's tier", set_tier});
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "model/devices.hpp"
+#include "model/fleet.hpp"
 #include "model/job.hpp"
 
 namespace troupe {
@@ -302,6 +303,9 @@ struct change {
   std::optional<session_row> session;
   std::optional<node_key_row> node_key;
   std::optional<node_row> node;
+  std::optional<node_mark> mark;  // what the end of the attempt says about its node
+  std::optional<node_terms> terms;
+  std::optional<provider_write> provider;
   std::optional<tier_update> tier;
   std::optional<usage_add> usage;
   std::optional<wallet_row> wallet;

@@ -138,7 +138,7 @@ private:
                           "SELECT u.id,email,username,organization,password_hash,role,tier,u.created_ms,"
                           "s.id,expires_ms,revoked_ms FROM sessions s JOIN users u ON u.id=user_id WHERE s.id=?"};
   statement find_node_key_{db_, "SELECT " + node_key_columns + " FROM node_keys WHERE key_id=?"};
-  statement list_nodes_{db_, "SELECT " + node_columns + " FROM nodes ORDER BY id"};
+  statement list_nodes_{db_, "SELECT " + node_columns + " FROM nodes WHERE state<>'removed' ORDER BY id"};
   statement balances_{db_, "SELECT owner,kind,asset,balance,held FROM accounts WHERE owner=? ORDER BY kind,asset"};
   statement accounts_{db_, "SELECT id,newest FROM accounts WHERE owner=?"};
   statement before_{db_, "SELECT debit,debit_before,credit_before FROM journal WHERE seq=?"};

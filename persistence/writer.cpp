@@ -12,6 +12,7 @@
 #include "persistence/hold_book.hpp"
 #include "persistence/job_book.hpp"
 #include "persistence/people_book.hpp"
+#include "persistence/record_book.hpp"
 #include "persistence/refusal.hpp"
 #include "persistence/rental_book.hpp"
 #include "persistence/usage_book.hpp"
@@ -91,6 +92,7 @@ struct session {
         jobs{*db},
         events{*db},
         people{*db},
+        records{*db},
         fleet{*db},
         rentals{*db},
         usage{*db},
@@ -147,6 +149,7 @@ struct session {
     if (!poor.empty()) events.write(warnings(poor, now_ms, r), r);
     people.write(c, r);
     fleet.write(c);
+    records.write(c);
     rentals.write(c);
     usage.write(c);
     if (c.once) answers.write(*c.once, now_ms);
@@ -158,6 +161,7 @@ struct session {
     jobs.flush();
     events.flush();
     usage.flush();
+    records.flush();
     answers.flush();
   }
 
@@ -170,6 +174,7 @@ struct session {
   job_book jobs;
   event_book events;
   people_book people;
+  record_book records;
   fleet_book fleet;
   rental_book rentals;
   usage_book usage;
