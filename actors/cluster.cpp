@@ -10,7 +10,7 @@
 #include <caf/openssl/all.hpp>
 #include <thread>
 
-#include "actors/plain_door.hpp"
+#include "actors/cluster_port.hpp"
 
 namespace troupe {
 
@@ -83,9 +83,7 @@ std::unique_ptr<caf::actor_system_config> system_config(const config& settings) 
 
 outcome<uint16_t> open_door(house& h) {
   auto& at = h.settings.cluster_listen;
-  auto door = h.actors.door.get();
-  auto port = wants_tls(h.settings) ? caf::openssl::publish(door, at.port, at.host.c_str(), true)
-                                    : publish_plainly(h.system, door, at.port, at.host);
+  auto port = publish_door(h.system, h.actors.door.get(), h.settings);
   if (port) return *port;
   return failure{errc::unavailable,
                  "the cluster door cannot listen on " + at.host + ":" + std::to_string(at.port) + ": " +

@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "actors/actors.hpp"
+#include "actors/cluster_port.hpp"
 #include "actors/join_text.hpp"
 #include "config/log.hpp"
 #include "config/node_proof.hpp"
@@ -171,6 +172,7 @@ void on_tick(door_pointer self) {
   auto more = std::exchange(s.refused, 0) - told_max;
   if (more > 0) log::warn("more nodes were refused", {{"count", std::to_string(more)}});
   look_at_store(self);
+  turn_out_strangers(self->system());
   self->delayed_send(self, tick_pause, tick{});
 }
 
