@@ -164,10 +164,13 @@ std::string transactions_table(const json& page) {
 
 std::string nodes_table(const json& page) {
   std::vector<row> rows;
-  for (auto& n : rows_at(page, {"providers", "nodes", "data"}))
+  for (auto& n : rows_at(page, {"providers", "nodes", "data"})) {
+    if (text_at(n, "kind") == "provider") continue;  // who brings nodes, not one of them
     rows.push_back({first_text(n, {"id", "provider_id", "node_id"}), text_at(n, "name"), text_at(n, "status"),
                     slots_text(n), gpus_text(n), first_text(n, {"region", "location"}),
-                    first_text(n, {"price_per_hour", "hourly_rate"}), time_at(n, "last_seen_at")});
+                    first_text(n, {"price_per_hour", "hourly_rate"}), text_at(n, "trust_score"),
+                    percent_at(n, "reliability"), time_at(n, "last_seen_at")});
+  }
   if (rows.empty()) return "no nodes\n";
   return table({{"NODE", false, true},
                 {"NAME"},
@@ -176,6 +179,8 @@ std::string nodes_table(const json& page) {
                 {"GPUS"},
                 {"REGION"},
                 {"PER HOUR", true},
+                {"TRUST", true},
+                {"RELIABLE", true},
                 {"LAST SEEN (UTC)"}},
                rows);
 }
