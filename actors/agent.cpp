@@ -114,10 +114,22 @@ size_t running(const agent_state& s) {
   return count;
 }
 
+/// An order that comes again: the gateway did not hear that it was begun.
+bool tell_again(agent_pointer self, const lease_ref& lease) {
+  auto& s = self->state;
+  auto found = s.held.find(lease);
+  if (found == s.held.end()) return false;
+  if (found->second.finished)
+    s.report.finished.push_back({lease, *found->second.finished});
+  else
+    s.report.started.push_back(lease);
+  flush_soon(self);
+  return true;
+}
+
 void start(agent_pointer self, const run_order& order) {
   auto& s = self->state;
   lease_ref lease{order.job_id, order.epoch};
-  if (s.held.contains(lease)) return;
   auto& a = s.held[lease];
   a.kind = order.kind;
   a.started_ms = s.steady();
@@ -284,6 +296,7 @@ agent_actor::behavior_type agent(agent_pointer self, join_node offer, std::strin
   return {
       [self](const run_jobs& x) {
         for (auto& order : x.orders) {
+          if (tell_again(self, {order.job_id, order.epoch})) continue;
           if (running(self->state) < static_cast<size_t>(self->state.offer.slots)) {
             start(self, order);
           } else {

@@ -4,9 +4,8 @@
 #include "actors/job.hpp"
 
 #include <algorithm>
-#include <deque>
-#include <random>
 
+#include "actors/job_state.hpp"
 #include "config/log.hpp"
 
 namespace troupe {
@@ -18,106 +17,15 @@ using namespace job_input;
 /// How long after its timeout a node may keep an attempt before the gateway ends it.
 constexpr int64_t deadline_slack_ms = 30'000;
 
-using job_promise = caf::typed_response_promise<job_view>;
-
-struct cancel_asked {
-  std::string user_id;
-  job_promise promise;
-  bool taken = false;
-};
-
-struct job_actor_state {
-  job_actor_state() = default;
-  static inline const char* name = "job";
-
-  house* h = nullptr;
-  std::string id;
-  bool loaded = false;
-  bool reading = false;
-  bool away = false;  // the database did not take a commit: read anew at the next tick
-  bool leaving = false;
-  bool passivating = false;
-  job row;
-  job_spec spec;
-  int32_t in_flight = 0;
-  int32_t answering = 0;            // reads for somebody who asked
-  std::deque<any_job_input> stash;  // inputs that wait for the reading
-  std::vector<cancel_asked> cancels;
-  std::vector<std::pair<await_job, job_promise>> waiters;
-  time_ms cancelling_ms = 0;
-  std::minstd_rand jitter;
-};
-
-using job_pointer = job_actor::stateful_pointer<job_actor_state>;
-
-void take(job_pointer self, const any_job_input& input);
+void order_run(job_pointer self, const job& j, bool again);
 void read_anew(job_pointer self);
 
-/// Has a node, or somebody waits, or a commit is under way: stay. Once let go only what was begun here counts: a fresh
-/// actor has the id.
-bool needed(const job_actor_state& s) {
-  auto busy = s.in_flight > 0 || s.answering > 0 || s.reading || s.away || !s.stash.empty() || !s.cancels.empty();
-  if (s.leaving) return busy;
-  return busy || !s.waiters.empty() || (s.loaded && is_granted(s.row.state));
-}
-
-void rest(job_pointer self) {
-  auto& s = self->state;
-  if (needed(s)) return;
-  if (s.leaving) return self->quit();
-  if (s.passivating) return;
-  s.passivating = true;
-  self->send(s.h->actors.jobs.get(), passivate{s.id});
-}
-
-/// The job as it stands, result included. The actor stays until it has answered.
-void answer_from_store(job_pointer self, job_promise promise, const std::string& user_id) {
-  self->state.answering += 1;
-  self->request(self->state.h->actors.reader(), store_limit, find_job{self->state.id, user_id})
-      .then(
-          [self, promise](job_view& view) mutable {
-            promise.deliver(std::move(view));
-            self->state.answering -= 1;
-            rest(self);
-          },
-          [self, promise](caf::error& why) mutable {
-            promise.deliver(std::move(why));
-            self->state.answering -= 1;
-            rest(self);
-          });
-}
-
-void answer_waiters(job_pointer self) {
-  auto& s = self->state;
-  if (!s.loaded || s.in_flight > 0 || !is_terminal(s.row.state)) return;
-  for (auto& [ask, promise] : s.waiters) answer_from_store(self, promise, ask.user_id);
-  s.waiters.clear();
-}
-
-/// A cancel counts only from the owner, so it waits until the job is known.
-void take_cancels(job_pointer self) {
-  auto& s = self->state;
-  for (auto& x : s.cancels) {
-    if (x.taken || x.user_id != s.row.user_id) continue;
-    x.taken = true;
-    take(self, cancel{});
-  }
-}
-
-void answer_cancels(job_pointer self) {
-  auto& s = self->state;
-  auto asked = std::move(s.cancels);
-  s.cancels.clear();
-  for (auto& x : asked) {
-    auto cancelled = s.row.state == job_state::cancelled || s.row.state == job_state::cancelling;
-    if (x.user_id != s.row.user_id)
-      x.promise.deliver(to_error({errc::not_found, "Job not found", {}, {}}));
-    else if (cancelled)
-      answer_from_store(self, x.promise, x.user_id);
-    else
-      x.promise.deliver(
-          to_error({errc::conflict, "the job has ended: " + std::string{public_status(s.row.state)}, {}, {}}));
-  }
+void watch_run(job_pointer self, time_ms now) {
+  auto& row = self->state.row;
+  if (now >= row.started_ms + row.timeout_ms + deadline_slack_ms) return take(self, deadline{row.lease_epoch});
+  if (due_extension(row, now) > 0) take(self, extend{row.lease_epoch});
+  auto quiet = row.state == job_state::running && row.rare.stall_due_ms > 0 && now >= row.rare.stall_due_ms;
+  if (quiet) take(self, stalled{row.lease_epoch});
 }
 
 void on_tick(job_pointer self) {
@@ -126,10 +34,13 @@ void on_tick(job_pointer self) {
   if (!s.loaded && !s.reading && s.in_flight == 0 && lost_track) return read_anew(self);
   if (!s.loaded) return;
   auto now = s.h->now_ms();
-  if (s.row.state == job_state::running && now >= s.row.started_ms + s.row.timeout_ms + deadline_slack_ms)
-    take(self, deadline{s.row.lease_epoch});
+  if (s.row.state == job_state::running)
+    watch_run(self, now);
   else if (s.row.state == job_state::cancelling && now >= s.cancelling_ms + limits::cancel_grace_ms)
     take(self, grace_over{s.row.lease_epoch});
+  else if (s.row.state == job_state::leased && s.in_flight == 0 &&
+           now >= std::max(s.row.leased_ms, s.ordered_ms) + limits::order_again_ms)
+    order_run(self, s.row, true);  // the order or its start got lost on the way
 }
 
 /// The node hears what became of its report: stored (again), or stale.
@@ -142,6 +53,7 @@ void acknowledge(job_pointer self, int64_t epoch, const std::string& node_id, bo
 
 void order_run(job_pointer self, const job& j, bool again) {
   auto& s = self->state;
+  s.ordered_ms = s.h->now_ms();
   run_order order{j.id,          j.lease_epoch, s.spec.kind,
                   s.spec.params, j.timeout_ms,  parse_shares(j.devices).value_or(std::vector<gpu_share>{})};
   self->send(s.h->actors.nodes.get(), send_run{j.node_id, j.node_session, std::move(order), again});
@@ -214,7 +126,8 @@ void commit(job_pointer self, job before, step made, const any_job_input& input)
   auto& state = self->state;
   auto* f = std::get_if<finish>(&input);
   auto c = change_of(before, state.spec, made, f != nullptr ? f->report : run_report{}, state.h->now_ms());
-  if (c.closes && c.closes->paid.subtotal > 0) c.closes->matures_ms = state.h->matures_ms();
+  if (c.closes) c.closes->matures_ms = state.h->matures_ms();
+  if (c.extends) c.low_balance = state.h->settings.low_balance_amount;
   c.shard = shard_of(state.id);
   auto p = std::make_shared<const pending_step>(pending_step{std::move(before), std::move(made), input});
   state.in_flight += 1;
@@ -222,9 +135,13 @@ void commit(job_pointer self, job before, step made, const any_job_input& input)
       .then(
           [self, p](const commit_results& answer) {
             self->state.in_flight -= 1;
-            if (answer.results.at(0).why == errc::ok) {
+            const auto& result = answer.results.at(0);
+            auto poor = result.why == errc::insufficient_funds || result.why == errc::limit_exceeded;
+            if (result.why == errc::ok)
               perform(self, p->before, p->made.next, p->made, p->input);
-            } else {  // somebody else moved it, or has it now: then jobs will let us go
+            else if (poor)  // a hold that cannot grow
+              put_back(self, funds{p->before.lease_epoch, result.detail});
+            else {  // somebody else moved it, or has it now: then jobs will let us go
               if (!self->state.h->cluster.owns(shard_of(self->state.id))) self->state.away = true;
               put_back(self, p->input);
             }
@@ -249,6 +166,8 @@ void refused(job_pointer self, const any_job_input& input, errc) {
   }
 }
 
+}  // namespace
+
 void take(job_pointer self, const any_job_input& input) {
   auto& s = self->state;
   if (!s.loaded || s.reading) {
@@ -265,6 +184,8 @@ void take(job_pointer self, const any_job_input& input) {
   }
   commit(self, std::move(before), std::move(st), input);
 }
+
+namespace {
 
 void loaded(job_pointer self, job_view& view) {
   auto& s = self->state;

@@ -37,7 +37,23 @@ attempt_row attempt_of(const job& before, const step& s, time_ms now_ms) {
   a.outcome = *s.attempt;
   a.ran_ms = s.attempt_ran_ms;
   a.at_ms = now_ms;
+  auto due = s.settle.value_or(s.accrues);
+  a.accrued = due.subtotal + due.fee;
   return a;
+}
+
+/// Everybody who is due something is paid in one capture.
+hold_close close_of(const job& j, settlement paid) {
+  hold_close c;
+  c.id = j.hold_id;
+  c.job_id = j.id;
+  c.provider = {j.provider_user, account_kind::earned, j.currency};
+  for (const auto& x : j.rare.accrued) {
+    paid.fee += x.fee;
+    if (x.subtotal > 0) c.also.push_back({{x.provider_user, account_kind::earned, j.currency}, x.subtotal});
+  }
+  c.paid = paid;
+  return c;
 }
 
 /// As it was paid: less than nothing counts as nothing, or a lying node could make the audit of the books fail.
@@ -53,9 +69,8 @@ change change_of(const job& before, const job_spec& spec, const step& s, const r
   c.moves = job_update{s.next};
   if (s.attempt) c.attempt = attempt_of(before, s, now_ms);
   c.mark = mark_of(before, s, report, now_ms);
-  if (s.settle)
-    c.closes =
-        hold_close{before.hold_id, before.id, {before.provider_user, account_kind::earned, before.currency}, *s.settle};
+  if (s.settle) c.closes = close_of(before, *s.settle);
+  if (s.grows > 0) c.extends = hold_extend{before.hold_id, before.id, s.next.rare.hold_steps, s.grows};
   if (s.has_result) c.result = result_row{before.id, before.lease_epoch, believed(report)};
   if (is_terminal(s.next.state)) c.usage = usage_of(s.next, spec, s.has_result ? &report : nullptr);
   if (!s.event.empty()) c.events.push_back(event_of(s.next, s, now_ms));

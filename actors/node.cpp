@@ -55,10 +55,10 @@ void send_gathered(node_pointer self) {
 void on_run(node_pointer self, send_run& x) {
   auto& s = self->state;
   auto known = s.leases.find(x.order.job_id);
-  if (x.again && known != s.leases.end() && known->second.epoch == x.order.epoch) return;
+  auto repeats = x.again && known != s.leases.end() && known->second.epoch == x.order.epoch;
   if (x.session != s.session)  // granted to an earlier session: never told to anyone
     return self->send(s.h->actors.jobs.get(), tell_job{x.order.job_id, job_input::lost{x.order.epoch}});
-  s.leases[x.order.job_id] = {x.order.epoch, s.h->steady()};
+  if (!repeats) s.leases[x.order.job_id] = {x.order.epoch, s.h->steady()};
   s.runs.orders.push_back(std::move(x.order));
   flush_soon(self);
 }

@@ -174,6 +174,9 @@ outcome<submission> read_submission(const json& body) {
   s.priority = static_cast<int32_t>(f.integer("priority", 0, limits::priority_max, 5));
   s.run_at_ms = f.time("run_at");
   s.max_attempts = static_cast<int32_t>(f.integer("max_attempts", 1, limits::attempts_max, 3));
+  s.hold_window_ms =
+      f.integer("hold_seconds", limits::hold_window_ms_min / 1000, limits::timeout_ms_max / 1000, 0) * 1000;
+  s.stall_ms = f.integer("stall_timeout_seconds", limits::stall_ms_min / 1000, limits::timeout_ms_max / 1000, 0) * 1000;
   s.spec.tags = f.texts("tags", limits::tags_max, 128);
   if (!f.texts("depends_on", 64, 128).empty()) f.refuse("depends_on is not supported yet");
   auto* params = f.any("params");

@@ -81,6 +81,12 @@ struct hold_extend {
   amount value = 0;  // to add; not negative
 };
 
+/// A part of a capture that is another provider's.
+struct hold_share {
+  account_key provider;
+  amount value = 0;
+};
+
 /// Captures to provider and platform. A partial one (`step` > 0) leaves the hold open; the last one (`step` 0)
 /// releases the rest. The store checks that the hold is open, and that the step is the next.
 struct hold_close {
@@ -90,6 +96,7 @@ struct hold_close {
   int32_t step = 0;
   transfer_code code = transfer_code::provider_share;  // of the provider's part: or withdrawal, payout
   time_ms matures_ms = 0;                              // when the provider's part becomes payable; 0: never by itself
+  std::vector<hold_share> also;                        // of a last capture: who else is paid out of the same hold
 };
 
 /// Moves what has matured by now for one owner, asset and second from earned to payable. Once.
@@ -123,6 +130,7 @@ struct attempt_row {
   attempt_outcome outcome = attempt_outcome::open;  // open: insert; else: close the open one
   int64_t ran_ms = 0;
   time_ms at_ms = 0;
+  amount accrued = 0;  // what it is due, fee included; paid when the job ends
 };
 
 struct result_row {
@@ -280,6 +288,20 @@ struct node_row {
   std::string gateway;  // where it hangs
 };
 
+/// A piece of what an attempt left for the next one. Taken only while the attempt has the job.
+struct checkpoint_chunk {
+  std::string job_id;
+  int64_t epoch = 0;
+  int32_t index = 0, count = 0;  // of `count` pieces; with the last one all of earlier attempts are forgotten
+  std::string bytes;
+};
+
+/// An operator's word: no new work for the node, and its running jobs go back at that time. 0: not any more.
+struct node_drain {
+  std::string node_id;
+  time_ms until_ms = 0;
+};
+
 struct tier_update {
   std::string user_id, tier;
 };
@@ -313,6 +335,9 @@ struct change {
   std::optional<withdrawal_move> withdrawal;
   std::optional<rental_write> rents;
   std::vector<spend_limit> spend_limits;
+  std::optional<checkpoint_chunk> checkpoint;
+  std::string forgets_checkpoints;  // of this job
+  std::optional<node_drain> drains;
   amount low_balance = 0;  // a user's available dGPU that falls below this is told by an event in the same transaction
 };
 

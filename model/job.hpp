@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "model/job_spec.hpp"
 
@@ -39,15 +40,35 @@ std::string_view public_status(job_state);
 
 enum class pricing_mode : uint8_t { by_time, by_token };
 
+/// What a preempted attempt is due: paid once, when the job ends.
+struct accrual {
+  std::string provider_user;
+  amount subtotal = 0, fee = 0;
+  friend bool operator==(const accrual&, const accrual&) = default;
+};
+
+/// What few jobs have: kept in one column, so that all the others cost nothing by it.
+struct job_rare {
+  int64_t hold_window_ms = 0;    // the hold covers this much time and grows by as much; 0: it covers the whole timeout
+  int32_t hold_steps = 0;        // extensions of the hold
+  int64_t stall_ms = 0;          // warn after so long without progress; 0: never
+  time_ms stall_due_ms = 0;      // when to warn; 0: warned already, or nothing to warn of
+  time_ms cancel_ms = 0;         // when a running attempt was asked to stop
+  int64_t checkpoint_epoch = 0;  // whose checkpoint the next attempt begins with; 0: nobody's
+  std::vector<accrual> accrued;  // one for each provider
+  std::vector<std::string> lost_on;  // different nodes that were lost while they ran it
+  friend bool operator==(const job_rare&, const job_rare&) = default;
+};
+
 /// The mutable half of a job: one narrow row.
 struct job {
   std::string id;
   std::string user_id;
   job_state state = job_state::queued;
-  int64_t version = 0;      // rises by one with every write; the store compares it
-  int64_t lease_epoch = 0;  // fencing token: never falls; bumped by claim, forced cancel and redrive
-  int32_t attempts = 0;     // starts; may be lowered by a redrive, which is why it is not the token
-  int32_t deliveries = 0;   // leases since the last start
+  int64_t version = 0;       // rises by one with every write; the store compares it
+  int64_t lease_epoch = 0;   // fencing token: never falls; bumped by claim, forced cancel and redrive
+  int32_t attempts = 0;      // starts; may be lowered by a redrive, which is why it is not the token
+  int32_t deliveries = 0;    // leases since the last start
   int32_t max_attempts = 3;
   int32_t priority = 5;
 
@@ -58,7 +79,7 @@ struct job {
   int64_t min_tokens = 0;
   int64_t fee_bps = 0;
   std::string hold_id;
-  amount hold = 0;  // reserved, fee included
+  amount hold = 0;  // reserved, fee included; only grows
   amount cost = 0;  // captured, fee included; set by the terminal transition
 
   int64_t timeout_ms = 0;
@@ -78,6 +99,7 @@ struct job {
   bool fee_inclusive = false;  // the fee is part of the price; else it comes on top of it
   std::string key_id;          // the API key it was submitted with; empty: none
   std::string devices;         // of the newest grant, as of format_shares
+  job_rare rare;
 
   friend bool operator==(const job&, const job&) = default;
 };
@@ -96,6 +118,7 @@ struct claim {
 /// The node cannot take it. (4)
 struct reject {
   int64_t epoch = 0;
+  bool draining = false;  // it takes nothing at all at the moment: says nothing about the job
 };
 struct start {
   int64_t epoch = 0;
@@ -105,11 +128,12 @@ struct progress {
   int32_t ppm = 0;
   std::string message;
 };
-/// The node's report of the end. (7, 7b, 9, 11, 12, 19)
+/// The node's report of the end. (7, 7b, 9, 11, 12, 19, 22)
 struct finish {
   int64_t epoch = 0;
   run_report report;
-  std::string node_id;  // who says so; empty: not checked
+  std::string node_id;           // who says so; empty: not checked
+  int64_t checkpoint_bytes = 0;  // preempted: of the checkpoint that is stored; 0: there is none
 };
 /// The node is gone, or no longer knows the attempt. (13, 14)
 struct lost {
@@ -127,6 +151,32 @@ struct grace_over {
 struct quarantine {
   std::string why;
 };
+/// The hold is nearly used up: a larger one. (20)
+struct extend {
+  int64_t epoch = 0;
+};
+/// The larger hold was refused. (20)
+struct funds {
+  int64_t epoch = 0;
+  std::string why;
+};
+/// No progress for too long: a warning.
+struct stalled {
+  int64_t epoch = 0;
+};
+
+template <class I>
+auto inspect(I& f, extend& x) {
+  return f(x.epoch);
+}
+template <class I>
+auto inspect(I& f, funds& x) {
+  return f(x.epoch, x.why);
+}
+template <class I>
+auto inspect(I& f, stalled& x) {
+  return f(x.epoch);
+}
 }  // namespace job_input
 
 namespace job_input {
@@ -140,7 +190,7 @@ auto inspect(I& f, claim& x) {
 }
 template <class I>
 auto inspect(I& f, reject& x) {
-  return f(x.epoch);
+  return f(x.epoch, x.draining);
 }
 template <class I>
 auto inspect(I& f, start& x) {
@@ -152,7 +202,7 @@ auto inspect(I& f, progress& x) {
 }
 template <class I>
 auto inspect(I& f, finish& x) {
-  return f(x.epoch, x.report, x.node_id);
+  return f(x.epoch, x.report, x.node_id, x.checkpoint_bytes);
 }
 template <class I>
 auto inspect(I& f, lost& x) {
@@ -176,14 +226,15 @@ auto inspect(I& f, quarantine& x) {
 }
 }  // namespace job_input
 
-using any_job_input = std::variant<job_input::due, job_input::claim, job_input::reject, job_input::start,
-                                   job_input::progress, job_input::finish, job_input::lost, job_input::deadline,
-                                   job_input::cancel, job_input::grace_over, job_input::quarantine>;
+using any_job_input =
+    std::variant<job_input::due, job_input::claim, job_input::reject, job_input::start, job_input::progress,
+                 job_input::finish, job_input::lost, job_input::deadline, job_input::cancel, job_input::grace_over,
+                 job_input::quarantine, job_input::extend, job_input::funds, job_input::stalled>;
 
-enum class attempt_outcome : uint8_t { open, succeeded, failed, timed_out, lost, rejected, cancelled };
+enum class attempt_outcome : uint8_t { open, succeeded, failed, timed_out, lost, rejected, cancelled, preempted };
 std::string_view to_string(attempt_outcome);
 
-/// Resolves the hold: captured + released = hold.
+/// Resolves the hold, together with what accrued before: captured + released = hold.
 struct settlement {
   amount subtotal = 0;  // to the provider: what is left of it when the fee is inclusive
   amount fee = 0;       // to the platform
@@ -198,6 +249,8 @@ struct step {
   std::optional<attempt_outcome> attempt;  // the attempt of this epoch ended (open: it began)
   int64_t attempt_ran_ms = 0;
   std::optional<settlement> settle;
+  settlement accrues;       // what a preempted attempt is due at the end
+  amount grows = 0;         // added to the hold
   bool has_result = false;  // the report of this input is the job's result
   bool vacates = false;     // the node's slot is free again
   bool stop_node = false;   // tell the node to stop this epoch
@@ -206,18 +259,33 @@ struct step {
 /// REQUIRES: now_ms is the server's clock. `jitter_ppm` (0..1'000'000) spreads retries; it comes from outside.
 step advance(const job&, const any_job_input&, time_ms now_ms, int32_t jitter_ppm = 500'000);
 
-/// What an attempt costs, fee included: at most the hold. Cached tokens are part of the prompt's; more than those, or
-/// fewer than none, are not believed. REQUIRES: ran_ms, prompt and completion tokens >= 0.
+/// What the newest attempt costs, fee included: at most what the hold leaves beside what accrued. Cached tokens are
+/// part of the prompt's; more than those, or fewer than none, are not believed. REQUIRES: ran_ms, prompt and completion
+/// tokens >= 0.
 settlement price_of(const job&, int64_t ran_ms, int64_t prompt_tokens, int64_t completion_tokens,
                     int64_t cached_tokens = 0);
+/// What is due to preempted attempts, fees included.
+amount accrued_total(const job&);
+/// How much the hold of a running job must grow now; 0: nothing. Asked for at nine tenths of the hold, or when it
+/// lasts a few seconds only; never more than the timeout can cost.
+amount due_extension(const job&, time_ms now_ms);
 
+template <class I>
+auto inspect(I& f, accrual& x) {
+  return f(x.provider_user, x.subtotal, x.fee);
+}
+template <class I>
+auto inspect(I& f, job_rare& x) {
+  return f(x.hold_window_ms, x.hold_steps, x.stall_ms, x.stall_due_ms, x.cancel_ms, x.checkpoint_epoch, x.accrued,
+           x.lost_on);
+}
 template <class I>
 auto inspect(I& f, job& x) {
   return f(x.id, x.user_id, x.state, x.version, x.lease_epoch, x.attempts, x.deliveries, x.max_attempts, x.priority,
            x.currency, x.pricing, x.price_in, x.price_out, x.min_tokens, x.fee_bps, x.hold_id, x.hold, x.cost,
            x.timeout_ms, x.node_id, x.node_session, x.provider_user, x.node_rate, x.created_ms, x.run_at_ms,
            x.leased_ms, x.started_ms, x.finished_ms, x.progress_ppm, x.error_code, x.error_message, x.price_cached,
-           x.fee_inclusive, x.key_id, x.devices);
+           x.fee_inclusive, x.key_id, x.devices, x.rare);
 }
 
 }  // namespace troupe

@@ -3,7 +3,9 @@
 #include <cassert>
 #include <limits>
 
+#include "model/gpu_cost.hpp"
 #include "model/job.hpp"
+#include "model/limits.hpp"
 
 namespace troupe {
 
@@ -23,23 +25,50 @@ std::optional<amount> token_cost(const job& j, int64_t prompt, int64_t completio
   return out ? checked_add(static_cast<amount>(in), *out) : std::nullopt;
 }
 
+/// What so much time of the newest attempt would cost with nothing to bound it, fee included.
+std::optional<amount> full_price(const job& j, int64_t ms) {
+  auto subtotal = time_cost(j, ms);
+  auto bill = subtotal ? bill_of(*subtotal, j.fee_bps, j.fee_inclusive) : std::nullopt;
+  return bill ? std::optional{bill->total} : std::nullopt;
+}
+
 }  // namespace
+
+amount accrued_total(const job& j) {
+  amount sum = 0;
+  for (auto& x : j.rare.accrued) sum += x.subtotal + x.fee;  // bounded by the hold
+  return sum;
+}
+
+amount due_extension(const job& j, time_ms now_ms) {
+  if (j.rare.hold_window_ms <= 0 || j.pricing != pricing_mode::by_time || j.state != job_state::running) return 0;
+  auto ran_ms = std::clamp<int64_t>(now_ms - j.started_ms, 0, j.timeout_ms);
+  auto most = full_price(j, j.timeout_ms), window = full_price(j, j.rare.hold_window_ms);
+  auto used = full_price(j, ran_ms), soon = full_price(j, ran_ms + limits::extend_ahead_ms);
+  if (!most || !window || !used || !soon) return 0;  // was refused at the submit, at a rate that is not below this one
+  auto has = j.hold - accrued_total(j);
+  auto nearly = static_cast<__int128>(accrued_total(j) + *used) * 10 >= static_cast<__int128>(j.hold) * 9;
+  if (*most <= has || (!nearly && *soon < has)) return 0;
+  auto wanted = checked_add(std::max(has, *used), *window).value_or(*most);
+  return std::min(wanted, *most) - has;
+}
 
 settlement price_of(const job& j, int64_t ran_ms, int64_t prompt_tokens, int64_t completion_tokens,
                     int64_t cached_tokens) {
   assert(ran_ms >= 0 && prompt_tokens >= 0 && completion_tokens >= 0);
   auto subtotal = j.pricing == pricing_mode::by_time ? time_cost(j, ran_ms)
                                                      : token_cost(j, prompt_tokens, completion_tokens, cached_tokens);
+  auto room = j.hold - accrued_total(j);
   settlement paid;
   if (j.fee_inclusive) {
-    auto total = std::min(subtotal.value_or(j.hold), j.hold);
+    auto total = std::min(subtotal.value_or(room), room);
     paid.fee = std::min(mul_div_ceil(total, j.fee_bps, 10'000).value_or(total), total);
     paid.subtotal = total - paid.fee;
     return paid;
   }
-  auto most = mul_div_floor(j.hold, 10'000, 10'000 + j.fee_bps).value_or(0);  // what leaves room for the fee
+  auto most = mul_div_floor(room, 10'000, 10'000 + j.fee_bps).value_or(0);  // what leaves room for the fee
   paid.subtotal = std::min(subtotal.value_or(most), most);
-  paid.fee = std::min(mul_div_ceil(paid.subtotal, j.fee_bps, 10'000).value_or(0), j.hold - paid.subtotal);
+  paid.fee = std::min(mul_div_ceil(paid.subtotal, j.fee_bps, 10'000).value_or(0), room - paid.subtotal);
   return paid;
 }
 

@@ -64,6 +64,7 @@ enum class run_outcome : uint8_t {
   failed,      // the program's own fault: not retried, the time used is paid
   node_fault,  // could not run here: retried elsewhere, not paid
   cancelled,   // stopped because we asked
+  preempted,   // stopped because the node needs its place: goes on elsewhere, from its checkpoint
 };
 
 struct run_report {

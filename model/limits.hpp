@@ -28,6 +28,14 @@ inline constexpr int64_t output_bytes_default = 1024 * 1024;
 inline constexpr int64_t output_bytes_max = 8 * 1024 * 1024;
 inline constexpr int attempts_max = 20;
 inline constexpr int deliveries_max = 5;  // leased so often without a start: a poison job
+inline constexpr int poison_nodes = 3;    // lost while running on so many different nodes: a poison job
+inline constexpr int64_t hold_window_ms_min = 10'000;
+inline constexpr int64_t extend_ahead_ms = 5'000;  // the hold grows when it lasts no longer than this
+inline constexpr int64_t stall_ms_min = 1'000;
+inline constexpr int64_t checkpoint_piece_bytes = 256 * 1024;
+inline constexpr int checkpoint_pieces_max = 1024;
+inline constexpr int64_t checkpoint_grace_ms_default = 10'000;
+inline constexpr int64_t checkpoint_grace_ms_max = 60'000;
 inline constexpr int tags_max = 32;
 inline constexpr int labels_max = 32;
 inline constexpr int priority_max = 9;
@@ -50,5 +58,6 @@ inline constexpr int gateway_broken_ms = 3'000;  // when its connection broke, t
 inline constexpr int cancel_grace_ms = 10'000;
 inline constexpr int report_lost_ms = 10'000;  // a granted job that no beat names is lost
 inline constexpr int progress_interval_ms = 100;
+inline constexpr int order_again_ms = 5'000;  // leased so long without a start
 
 }  // namespace troupe::limits

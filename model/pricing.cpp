@@ -9,8 +9,12 @@ namespace troupe {
 
 namespace {
 
-std::optional<amount> hold_by_time(submission& s) {
-  return mul_div_ceil(s.spec.needs.rate_max, s.spec.timeout_ms, 3'600'000);
+/// Of the first window, when it is to grow; then what it may grow to must fit, too.
+std::optional<amount> hold_by_time(const submission& s, const job& j) {
+  auto whole = mul_div_ceil(s.spec.needs.rate_max, s.spec.timeout_ms, 3'600'000);
+  if (!whole || s.hold_window_ms == 0) return whole;
+  auto fits = bill_of(*whole, j.fee_bps, j.fee_inclusive).has_value();
+  return fits ? mul_div_ceil(s.spec.needs.rate_max, s.hold_window_ms, 3'600'000) : std::nullopt;
 }
 
 std::optional<amount> hold_by_token(const submission& s, const job& j) {
@@ -41,7 +45,12 @@ outcome<amount> rate_bound(submission& s, const price_book& book) {
 outcome<job> plan_job(submission& s, std::string job_id, std::string user_id, int64_t fee_bps, time_ms now_ms,
                       const price_book& book) {
   auto by_token = s.spec.kind == job_kind::inference;
+  if (by_token && s.hold_window_ms > 0)
+    return failure{errc::invalid, "hold_seconds is for jobs that are paid by time", {}, {}};
+  if (s.hold_window_ms >= s.spec.timeout_ms) s.hold_window_ms = 0;  // the first hold covers it all
   job j;
+  j.rare.hold_window_ms = s.hold_window_ms;
+  j.rare.stall_ms = s.stall_ms;
   j.user_id = std::move(user_id);
   j.state = s.run_at_ms > now_ms ? job_state::scheduled : job_state::queued;
   j.max_attempts = s.max_attempts;
@@ -67,7 +76,7 @@ outcome<job> plan_job(submission& s, std::string job_id, std::string user_id, in
     auto rate = rate_bound(s, book);
     if (auto bad = std::get_if<failure>(&rate)) return *bad;
     s.spec.needs.rate_max = std::get<amount>(rate);
-    subtotal = hold_by_time(s);
+    subtotal = hold_by_time(s, j);
   }
   auto worst = subtotal ? bill_of(*subtotal, fee_bps, j.fee_inclusive) : std::nullopt;
   if (!worst) return failure{errc::invalid, "the price does not fit: lower the rate or the timeout", {}, {}};

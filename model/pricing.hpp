@@ -21,6 +21,8 @@ struct submission {
   int64_t max_tokens = 0;             // inference
   std::optional<bool> fee_inclusive;  // default: the book's
   std::string key_id;                 // the API key that it came with
+  int64_t hold_window_ms = 0;         // by time: hold only so much, and more while it runs; 0: the whole timeout
+  int64_t stall_ms = 0;               // warn after so long without progress; 0: never
 };
 
 /// Prices the submission: the job row with its hold, and the spec's rate bound and book key of the GPU. Errors:

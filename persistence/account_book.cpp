@@ -75,7 +75,9 @@ void account_book::expect(const change& c) {
     wanted_posts_.push_back(t.id);
   }
   if (c.opens) expect(c.opens->account);
-  if (c.closes) expect(c.closes->provider);
+  if (!c.closes) return;
+  expect(c.closes->provider);
+  for (const auto& x : c.closes->also) expect(x.provider);
 }
 
 void account_book::fetch() {

@@ -83,6 +83,24 @@ public:
     if (!job_ms_.first(read, job_id)) rental_ms_.first(read, job_id);
     return ms;
   }
+  checkpoint_chunk find_checkpoint(const std::string& job_id, int64_t epoch, int32_t index) override {
+    checkpoint_chunk x;
+    auto take = [&](row& r) {
+      blob bytes;
+      r(x.count, bytes);
+      x.bytes = bytes.bytes;
+    };
+    if (!checkpoint_.first(take, job_id, epoch, index, job_id, epoch)) return {};
+    x.job_id = job_id;
+    x.epoch = epoch;
+    x.index = index;
+    return x;
+  }
+  std::vector<std::string> spent_checkpoints(int32_t limit) override {
+    std::vector<std::string> list;
+    spent_checkpoints_.each([&](row& r) { r(list.emplace_back()); }, limit);
+    return list;
+  }
 
 private:
   template <class Row, class... T>
@@ -103,6 +121,12 @@ private:
   statement withdrawn_{db_,
                        "SELECT CAST(coalesce(sum(amount+fee),0) AS BIGINT) FROM withdrawals"
                        " WHERE user_id=? AND source=? AND asset=? AND state IN (?,?)"};
+  statement checkpoint_{db_,
+                        "SELECT pieces,bytes FROM checkpoints WHERE job_id=? AND epoch=? AND piece=? AND pieces="
+                        "(SELECT count(*) FROM checkpoints WHERE job_id=? AND epoch=?)"};
+  statement spent_checkpoints_{db_,
+                               "SELECT DISTINCT c.job_id FROM checkpoints c JOIN jobs j ON j.id=c.job_id"
+                               " WHERE j.ended>0 LIMIT ?"};
   statement job_ms_{db_, "SELECT ran_ms FROM results WHERE job_id=? ORDER BY epoch DESC LIMIT 1"};
   statement rental_ms_{db_, "SELECT billed_ms-started_ms FROM rentals WHERE id=? AND billed_ms>started_ms"};
   statement find_wallet_{db_, "SELECT " + wallet_columns + " FROM wallets WHERE owner=?"};

@@ -66,7 +66,7 @@ inline const std::string job_columns =
     "id,user_id,state,version,lease_epoch,attempts,deliveries,max_attempts,priority,currency,pricing,price_in,"
     "price_out,min_tokens,fee_bps,hold_id,hold,cost,timeout_ms,node_id,node_session,provider_user,node_rate,"
     "created_ms,run_at_ms,leased_ms,started_ms,finished_ms,progress_ppm,error_code,error_message,price_cached,fee_"
-    "inclusive,key_id,devices";
+    "inclusive,key_id,devices,rare";
 inline const std::string demand_columns =
     "gpu_type,gpu_count,vram_mb,region,model,labels,rate_max,cpu_cores,memory_mb,disk_mb,exclusive,spread,min_trust_"
     "ppm";

@@ -1,6 +1,8 @@
 // Every step of a hold has a number, so that none happens twice and none is left out.
 #include "persistence/hold_book.hpp"
 
+#include <algorithm>
+
 #include "persistence/columns.hpp"
 #include "persistence/refusal.hpp"
 #include "persistence/store.hpp"
@@ -27,6 +29,18 @@ std::vector<spend_guard> guards_of(const std::vector<std::string>& words) {
   std::vector<spend_guard> guards;
   for (size_t i = 0; i + 2 < words.size(); i += 3) guards.push_back({words[i], words[i + 1], std::stoll(words[i + 2])});
   return guards;
+}
+
+/// What a capture leaves of `left`; nothing when that is less than it. REQUIRES: paid and left are not negative.
+std::optional<amount> rest_of(const hold_close& c, amount left) {
+  auto take = [&](amount value) {
+    if (value > left) return false;
+    left -= value;
+    return true;
+  };
+  auto fits = take(c.paid.subtotal) && take(c.paid.fee);
+  for (const auto& x : c.also) fits = fits && take(std::max<amount>(0, x.value));
+  return fits ? std::optional{left} : std::nullopt;
 }
 
 }  // namespace
@@ -176,15 +190,19 @@ bool hold_book::plan(const hold_extend& x, change_result& r) {
 
 /// Capture to the provider, capture to the platform; what is nothing writes no row.
 bool hold_book::capture(const hold_close& c, const hold& h, size_t from, change_result& r) {
-  auto pay = [&](transfer_code code, const account_key& whom, amount value) {
+  auto pay = [&](transfer_code code, const account_key& whom, amount value, int32_t step) {
     if (value == 0) return true;
     auto to = accounts_.draft_of(whom);
     if (!accounts_.move(from, to, value, r)) return false;
-    accounts_.post({hold_row_id(c.id, code, c.step), journal_kind::capture, code, from, to, value, c.id, c.job_id, {}});
+    accounts_.post({hold_row_id(c.id, code, step), journal_kind::capture, code, from, to, value, c.id, c.job_id, {}});
     return true;
   };
+  auto step = h.steps;
+  for (const auto& x : c.also)
+    if (!pay(c.code, x.provider, x.value, ++step)) return false;
   account_key platform{std::string{platform_owner}, account_kind::fee, h.key.currency};
-  return pay(c.code, c.provider, c.paid.subtotal) && pay(transfer_code::platform_fee, platform, c.paid.fee);
+  return pay(c.code, c.provider, c.paid.subtotal, c.step) &&
+         pay(transfer_code::platform_fee, platform, c.paid.fee, c.step);
 }
 
 bool hold_book::plan(const hold_close& c, change_result& r) {
@@ -193,22 +211,23 @@ bool hold_book::plan(const hold_close& c, change_result& r) {
   if (h == nullptr) return false;
   if (c.step != 0 && c.step != h->steps + 1) return refuse(r, errc::stale, "hold " + c.id + " has moved on");
   auto left = h->value - h->captured;
-  if (c.paid.subtotal > left || c.paid.fee > left - c.paid.subtotal)
-    return refuse(r, errc::conflict, "hold " + c.id + " is less than its settlement");
-  if (c.paid.subtotal > 0 && (c.provider.currency != h->key.currency || c.provider == h->key))
-    return refuse(r, errc::invalid, "hold " + c.id + " cannot be paid to that account");
+  auto rest = rest_of(c, left);
+  if (!rest) return refuse(r, errc::conflict, "hold " + c.id + " is less than its settlement");
+  auto payable = [&](const account_key& to) { return to.currency == h->key.currency && to != h->key; };
+  auto all_payable = c.paid.subtotal == 0 || payable(c.provider);
+  for (const auto& x : c.also) all_payable = all_payable && x.value > 0 && c.step == 0 && payable(x.provider);
+  if (!all_payable) return refuse(r, errc::invalid, "hold " + c.id + " cannot be paid to that account");
   auto from = accounts_.draft_of(h->key);
   if (!capture(c, *h, from, r)) return false;
-  auto paid = c.paid.subtotal + c.paid.fee;
-  auto rest = left - paid;
+  auto paid = left - *rest;
   accounts_.hold(from, c.step == 0 ? -left : -paid);
-  if (c.step == 0 && rest > 0)
+  if (c.step == 0 && *rest > 0)
     accounts_.post({hold_row_id(c.id, transfer_code::release),
                     journal_kind::release,
                     transfer_code::release,
                     from,
                     from,
-                    rest,
+                    *rest,
                     c.id,
                     c.job_id,
                     {}});
@@ -250,17 +269,20 @@ void hold_book::write(const change& c, time_ms now_ms) {
   }
   if (!c.closes) return;
   auto& h = *find(c.closes->id);
-  h.captured += c.closes->paid.subtotal + c.closes->paid.fee;
+  auto rest = *rest_of(*c.closes, h.value - h.captured);
+  h.captured = h.value - rest;
   if (c.closes->step == 0) {
-    h.released = h.value - h.captured;
+    h.released = rest;
     h.state = state_settled;
     commit_to(h, -h.released);
   } else {
     h.steps = c.closes->step;
   }
   touch(c.closes->id, h);
-  if (c.closes->matures_ms > 0 && c.closes->paid.subtotal > 0)
+  if (c.closes->matures_ms == 0) return;
+  if (c.closes->paid.subtotal > 0)
     transfers_.matures_later(c.closes->provider, c.closes->paid.subtotal, c.closes->matures_ms, now_ms);
+  for (const auto& x : c.closes->also) transfers_.matures_later(x.provider, x.value, c.closes->matures_ms, now_ms);
 }
 
 void hold_book::flush() {

@@ -11,11 +11,11 @@ namespace {
 
 constexpr size_t cached_jobs_max = 200'000;
 
-/// Not the id, the owner, the terms of payment and the time of creation: those never change.
+/// Not the id, the owner, the price and the time of creation: those never change.
 const std::string move_columns =
     "state=?, version=?, lease_epoch=?, attempts=?, deliveries=?, max_attempts=?, priority=?, cost=?, node_id=?,"
     " node_session=?, provider_user=?, node_rate=?, run_at_ms=?, leased_ms=?, started_ms=?, finished_ms=?,"
-    " progress_ppm=?, error_code=?, error_message=?, devices=?";
+    " progress_ppm=?, error_code=?, error_message=?, devices=?, hold=?, rare=?";
 const std::string move_guard = " WHERE id=? AND version=? AND lease_epoch<=? AND ended=0";
 
 struct move_values {
@@ -26,7 +26,7 @@ auto inspect(I& f, move_values& x) {
   const auto& j = x.j;
   return f(j.state, j.version, j.lease_epoch, j.attempts, j.deliveries, j.max_attempts, j.priority, j.cost, j.node_id,
            j.node_session, j.provider_user, j.node_rate, j.run_at_ms, j.leased_ms, j.started_ms, j.finished_ms,
-           j.progress_ppm, j.error_code, j.error_message, j.devices);
+           j.progress_ppm, j.error_code, j.error_message, j.devices, j.hold, j.rare);
 }
 
 }  // namespace
@@ -47,7 +47,7 @@ job_book::job_book(connection& db)
       end_jobs_{db, "UPDATE jobs SET " + move_columns + ", ended=?" + move_guard},
       insert_attempts_{db, "INSERT INTO attempts(job_id,epoch,node_id,rate,outcome,ran_ms,began_ms,ended_ms) VALUES(" +
                                marks(8) + ")"},
-      close_attempts_{db, "UPDATE attempts SET outcome=?, ran_ms=?, ended_ms=? WHERE job_id=? AND epoch=?"},
+      close_attempts_{db, "UPDATE attempts SET outcome=?, ran_ms=?, ended_ms=?, accrued=? WHERE job_id=? AND epoch=?"},
       insert_results_{db, "INSERT INTO results(job_id,epoch," + report_columns + ") VALUES(" + marks(17) + ")"} {
   if (db.kind() != engine::postgres) return;
   fetch_jobs_.emplace(db, "SELECT id,version,lease_epoch,ended FROM jobs WHERE id = ANY(?::text[])");
@@ -118,6 +118,13 @@ bool job_book::has_result(const attempt_key& key) {
   return !fetched_.contains(key.first) && any_result_.any(key.first, key.second);
 }
 
+bool job_book::has_open_attempt(const std::string& job_id, int64_t epoch) {
+  auto* now = find(job_id);
+  if (now == nullptr || now->ended || now->epoch != epoch) return false;
+  auto* a = find_attempt({job_id, epoch});
+  return a != nullptr && a->outcome == attempt_outcome::open;
+}
+
 bool job_book::check(const change& c, change_result& r) {
   if (c.submits && find(c.submits->row.id))
     return refuse(r, errc::conflict, "job " + c.submits->row.id + " is already there");
@@ -133,7 +140,8 @@ bool job_book::check_attempt(const attempt_row& a, change_result& r) {
   auto about = "attempt " + std::to_string(a.epoch) + " of job " + a.job_id;
   if (a.outcome == attempt_outcome::open) return !old || refuse(r, errc::conflict, about + " is already there");
   if (!old) return refuse(r, errc::conflict, about + " never began");
-  auto late_success = a.outcome == attempt_outcome::succeeded && old->outcome != attempt_outcome::succeeded;
+  auto done = old->outcome == attempt_outcome::succeeded || old->outcome == attempt_outcome::preempted;  // due its pay
+  auto late_success = a.outcome == attempt_outcome::succeeded && !done;
   auto open = old->outcome == attempt_outcome::open;
   return open || late_success || refuse(r, errc::conflict, about + " has already ended");
 }
@@ -175,7 +183,7 @@ void job_book::write_attempt(const attempt_row& a) {
     insert_attempts_.add(a.job_id, a.epoch, a.node_id, a.rate, a.outcome, a.ran_ms, a.at_ms, int64_t{0});
     x = {};
   } else {
-    x = {a.outcome, a.ran_ms, a.at_ms, true};
+    x = {a.outcome, a.ran_ms, a.at_ms, a.accrued, true};
   }
 }
 
@@ -183,7 +191,7 @@ void job_book::flush_attempts() {
   if (!insert_attempts_.flush()) throw store_unavailable{"an attempt was written by somebody else"};
   for (auto at = attempts_.begin(); at != attempts_.end();) {
     const auto& [key, x] = *at;
-    if (x.unwritten) close_attempts_.add(x.outcome, x.ran_ms, x.at_ms, key.first, key.second);
+    if (x.unwritten) close_attempts_.add(x.outcome, x.ran_ms, x.at_ms, x.accrued, key.first, key.second);
     at = attempts_.erase(at);
   }
   if (!close_attempts_.flush()) throw store_unavailable{"an attempt is not there"};

@@ -27,6 +27,8 @@ public:
   void write(const change&);
   /// REQUIRES: called before the commit. Throws store_unavailable when somebody else wrote what we believed to know.
   void flush();
+  /// The newest grant of a job that lives, and not yet ended.
+  bool has_open_attempt(const std::string& job_id, int64_t epoch);
 
 private:
   /// What we believe of a job's row; the write compares it with the row.
@@ -44,6 +46,7 @@ private:
     attempt_outcome outcome = attempt_outcome::open;
     int64_t ran_ms = 0;
     time_ms at_ms = 0;
+    amount accrued = 0;
     bool unwritten = false;  // its end
   };
 

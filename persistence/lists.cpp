@@ -141,4 +141,36 @@ void unpack(std::string_view from, node_metrics& x) {
   while (!from.empty()) inspect(u, x.gpus.emplace_back());
 }
 
+std::string pack(const job_rare& x) {
+  std::string to;
+  if (x == job_rare{}) return to;
+  for (auto n : {x.hold_window_ms, int64_t{x.hold_steps}, x.stall_ms, x.stall_due_ms, x.cancel_ms, x.checkpoint_epoch,
+                 static_cast<int64_t>(x.accrued.size())})
+    append(to, std::to_string(n));
+  for (const auto& a : x.accrued) {
+    append(to, a.provider_user);
+    append(to, std::to_string(a.subtotal));
+    append(to, std::to_string(a.fee));
+  }
+  return to + pack(x.lost_on);
+}
+
+void unpack(std::string_view from, job_rare& x) {
+  x = {};
+  if (from.empty()) return;
+  x.hold_window_ms = take_number(from);
+  x.hold_steps = static_cast<int32_t>(take_number(from));
+  x.stall_ms = take_number(from);
+  x.stall_due_ms = take_number(from);
+  x.cancel_ms = take_number(from);
+  x.checkpoint_epoch = take_number(from);
+  for (auto n = take_number(from); n > 0; --n) {
+    auto& a = x.accrued.emplace_back();
+    a.provider_user = take(from);
+    a.subtotal = take_number(from);
+    a.fee = take_number(from);
+  }
+  unpack(from, x.lost_on);
+}
+
 }  // namespace troupe::sql

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "model/devices.hpp"
-#include "model/job_spec.hpp"
+#include "model/job.hpp"
 
 namespace troupe::sql {
 
@@ -15,6 +15,7 @@ std::string pack(const std::vector<label>&);
 std::string pack(const std::vector<artifact>&);
 std::string pack(const std::vector<gpu_device>&);
 std::string pack(const node_metrics&);
+std::string pack(const job_rare&);  // empty when nothing in it is set
 
 /// REQUIRES: made by `pack`; anything else throws store_unavailable, for the file was damaged.
 void unpack(std::string_view, std::vector<std::string>&);
@@ -22,5 +23,6 @@ void unpack(std::string_view, std::vector<label>&);
 void unpack(std::string_view, std::vector<artifact>&);
 void unpack(std::string_view, std::vector<gpu_device>&);
 void unpack(std::string_view, node_metrics&);
+void unpack(std::string_view, job_rare&);
 
 }  // namespace troupe::sql

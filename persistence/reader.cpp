@@ -148,7 +148,9 @@ private:
                                    " OR j.credit IN (SELECT id FROM accounts WHERE owner=?)"
                                    " ORDER BY j.seq DESC LIMIT ? OFFSET ?"};
   statement find_hold_id_{db_, "SELECT hold_id FROM jobs WHERE id=? AND hold_id<>''"};
-  statement hold_row_{db_, journal_rows + " WHERE j.id=? AND ? IN (d.owner,c.owner)"};
+  statement hold_rows_{db_, journal_rows +
+                                " WHERE j.id>? AND j.id<? AND j.hold_id=? AND ? IN (d.owner,c.owner)"
+                                " ORDER BY j.seq DESC"};
   statement count_{db_, "SELECT CAST(coalesce(sum(entries), 0) AS BIGINT) FROM accounts WHERE owner=?"};
 };
 
@@ -344,9 +346,7 @@ std::vector<transaction_row> reader::job_transactions(const std::string& owner, 
   std::vector<transaction_row> list;
   std::string hold;
   if (!find_hold_id_.first([&](row& r) { r(hold); }, job_id)) return list;
-  for (auto code :
-       {transfer_code::release, transfer_code::platform_fee, transfer_code::provider_share, transfer_code::hold})
-    hold_row_.first([&](row& r) { read(r, list.emplace_back()); }, hold_row_id(hold, code), owner);
+  hold_rows_.each([&](row& r) { read(r, list.emplace_back()); }, hold + "/", hold + "0", hold, owner);
   return list;
 }
 

@@ -142,6 +142,10 @@ public:
   virtual amount withdrawn(const account_key&) = 0;
   /// For how long this job or billing session ran on its provider's node, when it was paid.
   virtual int64_t paid_ms(const std::string& job_id) = 0;
+  /// A piece of what that attempt left; `count` 0: it left nothing, or not all of it arrived.
+  virtual checkpoint_chunk find_checkpoint(const std::string& job_id, int64_t epoch, int32_t index) = 0;
+  /// Jobs that have ended and need theirs no more.
+  virtual std::vector<std::string> spent_checkpoints(int32_t limit) = 0;
 };
 
 /// A read-only connection; each sees the newest committed state at every call. One thread each.

@@ -51,8 +51,9 @@ struct job_line {
   int64_t hold_state = 0;             // 0: there is no such hold
   amount hold_value = 0, hold_captured = 0;
   std::string hold_job;
-  bool paying = false;  // the attempt whose report became the result
+  bool paying = false;  // its newest attempt is paid for what it ran
   int64_t ran_ms = 0, in = 0, out = 0, cached = 0;
+  amount accrued = 0, preempted = 0;  // what its attempts are due: all of them, and those that were preempted
 };
 
 void look_at_attempts(audit& a, const job_line& x) {
@@ -75,14 +76,24 @@ void look_at_hold(audit& a, const job_line& x) {
     a.breach(about + (is_terminal(j.state) ? "it has ended and its hold is open" : "it lives and its hold is closed"));
 }
 
-/// Only an attempt whose report became the result is paid, and by its own time or tokens.
+/// An attempt whose report became the result, or that was ended by force, is paid by its own time or tokens; so were
+/// those that were preempted before.
 void look_at_price(audit& a, const job_line& x) {
   const auto& j = x.row;
   settlement due;
   if (std::min({x.ran_ms, x.in, x.out, x.cached, j.hold, j.fee_bps, j.node_rate, j.price_in, j.price_out,
                 j.price_cached}) < 0)
     return a.breach("job " + j.id + ": a time, price or amount is below nothing");
+  if (accrued_total(j) != x.preempted || x.preempted > j.hold)
+    return a.breach("job " + j.id + ": what accrued is not what its attempts are due");
+  if (is_terminal(j.state) && x.accrued != j.cost)
+    a.breach("job " + j.id + ": its cost is not what its attempts are due");
   if (x.paying && is_terminal(j.state)) due = price_of(j, x.ran_ms, x.in, x.out, x.cached);
+  for (const auto& earlier : j.rare.accrued) {
+    if (!is_terminal(j.state)) break;
+    due.subtotal += earlier.subtotal;
+    due.fee += earlier.fee;
+  }
   auto paid = a.holds.find(j.hold_id);
   auto provider = paid == a.holds.end() ? wide{0} : paid->second.provider;
   auto fee = paid == a.holds.end() ? wide{0} : paid->second.fee;
@@ -111,16 +122,26 @@ std::string prefixed(std::string_view prefix, const std::string& columns) {
   return text;
 }
 
+/// The newest attempt is paid with the result, or without one when its end was forced.
 const std::string each_job = "SELECT " + prefixed("j.", job_columns) +
                              ",j.ended,(SELECT coalesce(max(epoch),0) FROM attempts WHERE job_id=j.id),"
                              "(SELECT count(*) FROM attempts WHERE job_id=j.id AND outcome=" +
                              std::to_string(static_cast<int>(attempt_outcome::succeeded)) +
                              "),coalesce(h.state,0),coalesce(h.amount,0),coalesce(h.captured,0),coalesce(h.job_id,''),"
-                             "CASE WHEN r.job_id IS NULL OR a.job_id IS NULL THEN 0 ELSE 1 END,coalesce(a.ran_ms,0),"
-                             "coalesce(r.prompt_tokens,0),coalesce(r.completion_tokens,0),coalesce(r.cached_tokens,0)"
+                             "CASE WHEN a.job_id IS NULL THEN 0 WHEN r.job_id IS NOT NULL AND a.epoch=j.lease_epoch"
+                             " THEN 1 WHEN a.accrued>0 AND a.outcome<>" +
+                             std::to_string(static_cast<int>(attempt_outcome::preempted)) +
+                             " THEN 1 ELSE 0 END,coalesce(a.ran_ms,0),"
+                             "coalesce(r.prompt_tokens,0),coalesce(r.completion_tokens,0),coalesce(r.cached_tokens,0),"
+                             "(SELECT CAST(coalesce(sum(accrued),0) AS BIGINT) FROM attempts WHERE job_id=j.id),"
+                             "(SELECT CAST(coalesce(sum(accrued),0) AS BIGINT) FROM attempts WHERE job_id=j.id"
+                             " AND outcome=" +
+                             std::to_string(static_cast<int>(attempt_outcome::preempted)) +
+                             ")"
                              " FROM jobs j LEFT JOIN holds h ON h.id=j.hold_id"
                              " LEFT JOIN results r ON r.job_id=j.id AND r.epoch=j.lease_epoch"
-                             " LEFT JOIN attempts a ON a.job_id=j.id AND a.epoch=j.lease_epoch"
+                             " LEFT JOIN attempts a ON a.job_id=j.id AND a.epoch="
+                             "(SELECT max(epoch) FROM attempts WHERE job_id=j.id)"
                              " WHERE j.id>? ORDER BY j.id LIMIT ?";
 
 }  // namespace
@@ -145,7 +166,7 @@ void audit_jobs(audit& a) {
   auto take = [&](row& r) {
     job_line x;
     r(x.row, x.ended, x.newest, x.succeeded, x.hold_state, x.hold_value, x.hold_captured, x.hold_job, x.paying,
-      x.ran_ms, x.in, x.out, x.cached);
+      x.ran_ms, x.in, x.out, x.cached, x.accrued, x.preempted);
     look_at(a, x);
     return x.row.id;
   };

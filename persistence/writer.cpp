@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "persistence/account_book.hpp"
+#include "persistence/checkpoint_book.hpp"
 #include "persistence/event_book.hpp"
 #include "persistence/fence.hpp"
 #include "persistence/fleet_book.hpp"
@@ -90,6 +91,7 @@ struct session {
         transfers{*db, accounts},
         holds{*db, accounts, transfers},
         jobs{*db},
+        checkpoints{*db},
         events{*db},
         people{*db},
         records{*db},
@@ -133,7 +135,7 @@ struct session {
     if (gate && c.shard >= 0 && !gate->allows(c.shard))
       return refuse(r, errc::stale, "another gateway owns that job now");
     // First: who is stale must not hear of the money instead.
-    if (!rentals.check(c, r) || !wallets.check(c, r)) return false;
+    if (!rentals.check(c, r) || !wallets.check(c, r) || !checkpoints.check(c, jobs, r)) return false;
     return transfers.check(c, now_ms, r) && holds.check(c, r) && jobs.check(c, r) && people.check(c, r) &&
            fleet.check(c, r);
   }
@@ -144,6 +146,7 @@ struct session {
     transfers.write(c);
     holds.write(c, now_ms);
     jobs.write(c);
+    checkpoints.write(c);
     wallets.write(c);
     events.write(c.events, r);
     if (!poor.empty()) events.write(warnings(poor, now_ms, r), r);
@@ -172,6 +175,7 @@ struct session {
   transfer_book transfers;
   hold_book holds;
   job_book jobs;
+  checkpoint_book checkpoints;
   event_book events;
   people_book people;
   record_book records;

@@ -90,13 +90,14 @@ TEST_CASE("a job that is being cancelled is never tried again") {
   for (const any_job_input& input :
        {any_job_input{in::lost{epoch}}, any_job_input{finish(epoch, run_outcome::node_fault)}}) {
     CAPTURE(input.index());
+    auto was_lost = std::holds_alternative<in::lost>(input);
     auto j = make_job(job_state::cancelling);
     auto s = take(j, input);
     CHECK(j.state == job_state::cancelled);
     CHECK(s.event == "cancelled");
     CHECK(s.attempt.has_value());
     CHECK(s.vacates);
-    CHECK(j.cost == 0);
+    CHECK(j.cost == (was_lost ? 4'166'667 + 208'334 : 0));  // who says that it could not run is not paid
   }
 }
 
@@ -108,9 +109,31 @@ TEST_CASE("when the grace is over the end is forced, and whatever the node says 
   CHECK(s.attempt == attempt_outcome::cancelled);
   CHECK(s.stop_node);
   CHECK(s.vacates);
-  CHECK(j.cost == 0);
+  CHECK(s.attempt_ran_ms == 60'000);
+  CHECK(j.cost == 4'166'667 + 208'334);
   CHECK(advance(j, finish(epoch), now).why == errc::stale);
   CHECK(advance(j, finish(epoch, run_outcome::cancelled), now).why == errc::stale);
+}
+
+TEST_CASE("a forced cancel pays by our clock from the start to the cancel, and at most the hold") {
+  auto j = make_job(job_state::cancelling);
+  j.rare.cancel_ms = j.started_ms + 1;
+  CHECK(advance(j, in::grace_over{epoch}, now).next.cost == 70 + 4);
+  j.rare.cancel_ms = now + 1'000'000'000;  // our clock was turned back
+  CHECK(advance(j, in::grace_over{epoch}, now).next.cost == 6'250'000 + 312'500);
+  j.hold = 1'000;
+  CHECK(advance(j, in::grace_over{epoch}, now).next.cost <= 1'000);
+  j.started_ms = now + 5;
+  CHECK(advance(j, in::grace_over{epoch}, now).next.cost == 0);
+}
+
+TEST_CASE("a forced cancel of a job that is paid by tokens costs nothing, for only its node could count them") {
+  auto j = make_job(job_state::cancelling);
+  j.pricing = pricing_mode::by_token;
+  j.price_in = j.price_out = 1'000'000;
+  j.min_tokens = 100;
+  CHECK(advance(j, in::grace_over{epoch}, now).next.cost == 0);
+  CHECK(advance(j, in::lost{epoch}, now).next.cost == 0);
 }
 
 TEST_CASE("a grace that belongs to another grant forces nothing") {

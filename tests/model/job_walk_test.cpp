@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <map>
 #include <random>
+#include <set>
 #include <string>
 
 #include "model/limits.hpp"
@@ -20,9 +21,11 @@ struct naive_job {
   place at = place::waiting;
   int64_t grants = 0;  // and forced ends
   int starts = 0, vain = 0, budget = 0;
-  std::string node;    // of the newest grant
-  bool begun = false;  // the newest grant was heard to start
-  bool done = false;   // over, and with a result that succeeded
+  std::string node;              // of the newest grant
+  bool begun = false;            // the newest grant was heard to start
+  bool done = false;             // over, and with a result that succeeded
+  bool given = true;             // the newest grant, or the end by force, was somebody's: what he says late is believed
+  std::set<std::string> graves;  // nodes that were lost while they ran it
 };
 using place = naive_job::place;
 
@@ -50,6 +53,7 @@ bool told(naive_job& n, const in::claim& x, bool) {
   n.node = x.node_id;
   n.at = place::offered;
   n.begun = false;
+  n.given = true;
   ++n.grants;
   ++n.vain;
   return true;
@@ -74,8 +78,15 @@ bool told(naive_job& n, const in::finish& x, bool) {
   if (x.epoch != n.grants || n.grants == 0 || n.at == place::over) return false;
   if (!x.node_id.empty() && x.node_id != n.node) return false;
   auto won = x.report.outcome == run_outcome::succeeded;
-  if (!won && !held(n.at)) return false;
+  if (!held(n.at) && !(won && n.given)) return false;
   begin(n);
+  if (x.report.outcome == run_outcome::preempted && n.at != place::stopping) {
+    n.at = place::waiting;
+    n.given = false;
+    ++n.grants;
+    ++n.budget;
+    return true;
+  }
   auto ends = won || x.report.outcome == run_outcome::failed || n.at == place::stopping;
   n.done = won;
   if (ends)
@@ -87,12 +98,14 @@ bool told(naive_job& n, const in::finish& x, bool) {
 
 bool told(naive_job& n, const in::lost& x, bool) {
   if (x.epoch != n.grants || !held(n.at)) return false;
-  if (n.at == place::offered)
+  if (n.at == place::offered) {
     back(n);
-  else if (n.at == place::busy)
-    again(n);
-  else
-    n.at = place::over;
+    return true;
+  }
+  auto stopping = n.at == place::stopping;
+  if (!stopping) n.graves.insert(n.node);
+  again(n);
+  if (stopping || n.graves.size() == 3) n.at = place::over;
   return true;
 }
 
@@ -123,6 +136,15 @@ bool told(naive_job& n, const in::quarantine&, bool) {
   return true;
 }
 
+bool told(naive_job& n, const in::funds& x, bool) {
+  if (x.epoch != n.grants || n.at != place::busy) return false;
+  n.at = place::stopping;
+  return true;
+}
+
+bool told(naive_job&, const in::extend&, bool) { return false; }   // by money and time: its own tests
+bool told(naive_job&, const in::stalled&, bool) { return false; }  // by time: likewise
+
 place place_of(job_state s) {
   switch (s) {
     case job_state::queued: return place::waiting;
@@ -148,7 +170,7 @@ struct life {
 
 struct counters {
   std::array<int, job_states> seen{};
-  int lives = 0, late_wins = 0, stale = 0, spent = 0, poison = 0;
+  int lives = 0, late_wins = 0, stale = 0, spent = 0, poison = 0, graves = 0, preempted = 0, accrued = 0;
 };
 
 using random_source = std::mt19937_64;
@@ -160,7 +182,7 @@ life new_life(random_source& random) {
   x.j = make_job(job_state::scheduled);
   x.j.state = pick(random, 4) == 0 ? job_state::scheduled : job_state::queued;
   x.j.run_at_ms = now + pick(random, 3'000);
-  x.j.max_attempts = 1 + pick(random, 4);
+  x.j.max_attempts = 1 + pick(random, 6);
   x.j.hold = pick(random, 2) ? 1'000'000 : one;
   x.j.fee_bps = pick(random, 1'000);
   x.unwanted = pick(random, 8) == 0;
@@ -177,7 +199,7 @@ void write_letters(life& x, random_source& random) {
   x.post.push_back(in::start{e});
   for (int i = pick(random, 3); i > 0; --i) x.post.push_back(in::progress{e, pick(random, 1'200'000), "on"});
   static constexpr std::array outcomes{run_outcome::succeeded, run_outcome::failed, run_outcome::node_fault,
-                                       run_outcome::node_fault, run_outcome::cancelled};
+                                       run_outcome::preempted, run_outcome::cancelled};
   for (int i = pick(random, 3); i > 0; --i) {
     auto outcome = outcomes[static_cast<size_t>(pick(random, 5))];
     auto ran_ms = pick(random, 200'000) - 1'000;
@@ -197,8 +219,12 @@ any_job_input from_above(const life& x, random_source& random) {
     case 3: return pick(random, 8) ? any_job_input{in::cancel{}} : in::quarantine{"crashes"};
     case 4:
     case 5:
-    case 6: return in::lost{e};
+    case 6:
+    case 10:
+    case 11: return in::lost{e};
     case 7: return finish(e);  // also before any grant
+    case 8: return in::funds{e, "no money"};
+    case 9: return pick(random, 2) ? any_job_input{in::extend{e}} : in::stalled{e};
     default: break;
   }
   if (pick(random, 2)) return in::due{};
@@ -247,6 +273,9 @@ void count(counters& c, const life& x, const step& s) {
   ++c.seen[static_cast<size_t>(s.next.state)];
   c.late_wins += s.next.state == job_state::succeeded && !is_granted(x.j.state);
   c.poison += s.next.error_code == "undeliverable";
+  c.graves += s.next.error_code == "poison";
+  c.preempted += is_preempted(s);
+  c.accrued += is_terminal(s.next.state) && accrued_total(s.next) > 0 && s.next.cost > accrued_total(s.next);
   c.spent += s.next.state == job_state::dead && s.next.attempts == s.next.max_attempts;
 }
 
@@ -258,6 +287,7 @@ std::string differs(life& x, const any_job_input& input, const step& s) {
   const auto& j = believed ? s.next : x.j;
   if (x.twin.at != place_of(j.state)) return "the twin stands elsewhere";
   if (x.twin.grants != j.lease_epoch) return "the twin counted other grants";
+  if (x.twin.budget != j.max_attempts) return "the twin has another budget";
   if (x.twin.starts != j.attempts) return "the twin counted other starts";
   if (x.twin.done != (j.state == job_state::succeeded)) return "the twin had another end";
   return "";
@@ -321,6 +351,9 @@ TEST_CASE("a known walk meets every state, late winners, poison and spent budget
   CHECK(c.late_wins > 50);
   CHECK(c.poison > 20);
   CHECK(c.spent > 50);
+  CHECK(c.graves > 0);
+  CHECK(c.preempted > 200);
+  CHECK(c.accrued > 20);
   for (auto state :
        {job_state::queued, job_state::leased, job_state::running, job_state::retry_wait, job_state::cancelling,
         job_state::succeeded, job_state::failed, job_state::cancelled, job_state::dead}) {

@@ -29,7 +29,7 @@ const std::vector<mutant>& mutants() {
        "s.next.lease_epoch += 1;\n      s.attempt = attempt_outcome::cancelled;",
        "s.attempt = attempt_outcome::cancelled;"},
       {"a finished job finishes again", machine, "!late && !is_granted(j.state)", "false"},
-      {"a late failure is believed", machine, "f.report.outcome != run_outcome::succeeded || j.lease_epoch == 0",
+      {"a late failure is believed", machine, "f.report.outcome != run_outcome::succeeded || j.leased_ms == 0",
        "false"},
       {"a step does not count the version", machine, "s.next.version = j.version + 1;", ";"},
       // Lives
