@@ -40,6 +40,12 @@ std::string difference(const troupe::job& j, const naive_job& n) {
   if (j.hold != n.hold || j.hold_id != n.hold_id || j.currency != n.currency) return "has another hold than its twin";
   if (j.node_id != n.node || j.provider_user != n.provider || j.node_rate != n.rate) return "has another node";
   if (j.progress_ppm != n.progress) return "progressed otherwise than its twin";
+  if (j.max_attempts != n.budget) return "has another budget than its twin";
+  if (j.rare.checkpoint_epoch != n.kept) return "has another checkpoint than its twin";
+  if (accrued_total(j) != n.owed_in_all() || j.rare.accrued.size() != n.owed.size()) return "owes other sums";
+  for (auto& x : j.rare.accrued)
+    if (!n.owed.count(x.provider_user) || n.owed.at(x.provider_user) != std::pair{x.subtotal, x.fee})
+      return "owes others than its twin";
   return {};
 }
 

@@ -31,6 +31,8 @@ const std::vector<command>& commands() {
       {"due", 14, due},
       {"lost", 2, lost},
       {"deadline", 3, deadline},
+      {"extend", 12, extend},
+      {"stalled", 3, stalled},
       {"cancel", 5, cancel},
       {"grace over", 3, grace_over},
       {"quarantine", 1, quarantine},

@@ -32,6 +32,8 @@ void deliver(world&);
 void due(world&);
 void lost(world&);
 void deadline(world&);
+void extend(world&);
+void stalled(world&);
 void cancel(world&);
 void grace_over(world&);
 void quarantine(world&);

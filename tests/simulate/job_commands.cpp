@@ -22,6 +22,8 @@ void price(world& w, troupe::job& j) {
   j.fee_inclusive = r.one_in(3);
   j.fee_bps = r.one_in(4) ? r.below(10'001) : 500;
   j.hold = r.one_in(20) ? 0 : r.any_size(10);
+  if (r.one_in(2)) j.rare.hold_window_ms = r.between(10'000, 60'000);
+  if (r.one_in(3)) j.rare.stall_ms = r.between(1'000, 20'000);
 }
 
 troupe::change change_of_submit(const troupe::job& j) {
@@ -42,8 +44,9 @@ troupe::change change_of_submit(const troupe::job& j) {
 }
 
 std::string describe(const troupe::any_job_input& what) {
-  static const char* const names[] = {"due",  "claim",    "reject", "start",      "progress",  "finish",
-                                      "lost", "deadline", "cancel", "grace over", "quarantine"};
+  static const char* const names[] = {"due",        "claim",  "reject",   "start",  "progress",
+                                      "finish",     "lost",   "deadline", "cancel", "grace over",
+                                      "quarantine", "extend", "funds",    "stalled"};
   std::string text = names[what.index()];
   if (auto* c = std::get_if<in::claim>(&what)) text += " by " + c->node_id;
   if (auto* f = std::get_if<in::finish>(&what))
@@ -135,6 +138,19 @@ void lost(world& w) {
 void deadline(world& w) {
   auto id = job_at(w, spot::busy);
   if (!id.empty()) say_and_tell(w, id, in::deadline{some_epoch(w, id)});
+}
+
+/// The hold is looked at when it may be nearly used up, or far too late.
+void extend(world& w) {
+  auto id = job_at(w, spot::busy);
+  if (id.empty()) return;
+  if (w.random.one_in(3)) w.now += w.random.below(20'000);
+  say_and_tell(w, id, in::extend{some_epoch(w, id)});
+}
+
+void stalled(world& w) {
+  auto id = job_at(w, spot::busy);
+  if (!id.empty()) say_and_tell(w, id, in::stalled{some_epoch(w, id)});
 }
 
 void cancel(world& w) {

@@ -85,6 +85,9 @@ naive_job born(const troupe::job& j) {
   n.fee_bps = j.fee_bps;
   n.hold = j.hold;
   n.budget = j.max_attempts;
+  n.window_ms = j.rare.hold_window_ms;
+  n.patience_ms = j.rare.stall_ms;
+  n.limit_ms = j.timeout_ms;
   n.at = j.state == troupe::job_state::scheduled ? spot::parked : spot::waiting;
   n.due_ms = j.run_at_ms;
   return n;

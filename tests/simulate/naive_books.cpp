@@ -144,10 +144,15 @@ naive_answer naive_books::capture(const troupe::hold_close& c, troupe::time_ms n
   auto* h = open_one(c.id, c.job_id);
   if (h == nullptr) return {errc::conflict};
   if (c.step != 0 && c.step != h->steps + 1) return {errc::stale};
-  if (wide{c.paid.subtotal} + c.paid.fee > h->left()) return {errc::conflict};
-  auto paid = c.paid.subtotal + c.paid.fee;
+  wide all = wide{c.paid.subtotal} + c.paid.fee;
+  for (auto& x : c.also) all += x.value;
+  if (all > h->left()) return {errc::conflict};
+  auto paid = static_cast<amount>(all);
   auto tail = c.step > 0 ? "/" + std::to_string(c.step) : "";
   troupe::account_key platform{"platform", troupe::account_kind::fee, h->whose.currency};
+  auto number = h->steps;
+  for (auto& x : c.also)
+    give({c.id + "/provider/" + std::to_string(++number), c.code, h->whose, x.provider, x.value, ""});
   give({c.id + "/provider" + tail, c.code, h->whose, c.provider, c.paid.subtotal, ""});
   give({c.id + "/fee" + tail, troupe::transfer_code::platform_fee, h->whose, platform, c.paid.fee, ""});
   h->captured += paid;

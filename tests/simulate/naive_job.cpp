@@ -27,6 +27,7 @@ public:
     ++j.grants;
     ++j.vain;
     j.begun = false;
+    j.grant_counts = true;
     j.node = x.node_id;
     j.provider = x.provider_user;
     j.rate = x.node_rate;
@@ -35,24 +36,29 @@ public:
   }
   naive_step operator()(const in::reject& x) {
     if (x.epoch != j.grants || j.at != spot::offered) return no();
+    if (x.draining) --j.vain;
     return give_back();
   }
   naive_step operator()(const in::start& x) {
     if (x.epoch != j.grants || j.at != spot::offered) return no();
     begin();
+    j.started_ms = now;
+    j.loud_ms = j.patience_ms > 0 ? now + j.patience_ms : 0;
     return stand(spot::busy, "started");
   }
   naive_step operator()(const in::progress& x) {
     if (x.epoch != j.grants || j.at != spot::busy) return no();
     j.progress = std::min(1'000'000, std::max(j.progress, x.ppm));
+    j.loud_ms = j.patience_ms > 0 ? now + j.patience_ms : 0;
     return stand(spot::busy, "progress");
   }
   naive_step operator()(const in::finish& x);
   naive_step operator()(const in::lost& x) {
     if (x.epoch != j.grants || !has_node(j.at)) return no();
     if (j.at == spot::offered) return give_back();
-    if (j.at == spot::busy) return try_again();
-    return over(ending::cancelled, 0, 0);
+    if (j.at == spot::stopping) return pay_until_asked();
+    j.graves.insert(j.node);
+    return j.graves.size() >= 3 ? over(ending::dead, 0, 0) : try_again();
   }
   naive_step operator()(const in::deadline& x) {
     if (x.epoch != j.grants || j.at != spot::busy) return no();
@@ -60,15 +66,25 @@ public:
   }
   naive_step operator()(const in::cancel&) {
     if (j.at == spot::over || j.at == spot::stopping) return no();
-    if (j.at == spot::busy) return stand(spot::stopping, "cancelling");
+    if (j.at == spot::busy) return stop("cancelling");
     if (j.at == spot::offered) ++j.grants;
     return over(ending::cancelled, 0, 0);
   }
   naive_step operator()(const in::grace_over& x) {
     if (x.epoch != j.grants || j.at != spot::stopping) return no();
     ++j.grants;
-    return over(ending::cancelled, 0, 0);
+    return pay_until_asked();
   }
+  naive_step operator()(const in::funds& x) {
+    if (x.epoch != j.grants || j.at != spot::busy) return no();
+    return stop("funds");
+  }
+  naive_step operator()(const in::stalled& x) {
+    if (x.epoch != j.grants || j.at != spot::busy || j.loud_ms == 0 || now < j.loud_ms) return no();
+    j.loud_ms = 0;
+    return stand(spot::busy, "stalled");
+  }
+  naive_step operator()(const in::extend& x);
   naive_step operator()(const in::quarantine&) {
     if (j.at == spot::over) return no();
     if (has_node(j.at)) ++j.grants;
@@ -89,7 +105,7 @@ private:
     static const char* const words[] = {"", "completed", "failed", "cancelled", "failed"};
     auto s = stand(spot::over, words[static_cast<int>(how)]);
     j.end = how;
-    j.cost = subtotal + fee;
+    j.cost = subtotal + fee + j.owed_in_all();
     s.ends = true;
     s.pays = subtotal + fee > 0;
     s.subtotal = subtotal;
@@ -103,15 +119,31 @@ private:
   naive_step try_again() {
     if (j.starts >= j.budget) return over(ending::dead, 0, 0);
     j.progress = 0;
+    j.loud_ms = 0;
     return stand(spot::parked, "retrying");
   }
   void begin() {
     if (j.begun) return;
     j.begun = true;
+    j.started_ms = j.granted_ms;
     j.vain = 0;
     ++j.starts;
   }
+  naive_step stop(const char* told) {
+    j.asked_ms = now;
+    return stand(spot::stopping, told);
+  }
+  /// Its node does not say how long it ran, so our clock does. Nobody else counted its tokens.
+  naive_step pay_until_asked() {
+    if (j.by_token) return over(ending::cancelled, 0, 0);
+    troupe::run_report r;
+    r.ran_ms = j.asked_ms - j.started_ms;
+    auto [subtotal, fee] = share(r);
+    return over(ending::cancelled, subtotal, fee);
+  }
+  naive_step preempt(const in::finish&);
   wide full_price(const troupe::run_report&) const;
+  std::pair<amount, amount> share(const troupe::run_report&) const;
   naive_step pay(ending how, const troupe::run_report&);
 
   naive_job& j;
@@ -133,37 +165,82 @@ wide listener::full_price(const troupe::run_report& r) const {
 }
 
 /// The price, or the most of it that leaves the fee on top of it inside the hold: found by halving.
-naive_step listener::pay(ending how, const troupe::run_report& r) {
+std::pair<amount, amount> listener::share(const troupe::run_report& r) const {
   auto fee = [&](wide subtotal) { return up(subtotal * j.fee_bps, 10'000); };
-  wide low = 0, high = std::min<wide>(full_price(r), j.hold);
-  j.has_result = true;
+  auto room = j.hold - j.owed_in_all();
+  wide low = 0, high = std::min<wide>(full_price(r), room);
   if (j.fee_inside) {
     auto to_platform = std::min(fee(high), high);
-    return over(how, static_cast<amount>(high - to_platform), static_cast<amount>(to_platform));
+    return {static_cast<amount>(high - to_platform), static_cast<amount>(to_platform)};
   }
   while (low < high) {
     auto middle = (low + high + 1) / 2;
-    if (middle + fee(middle) <= j.hold)
+    if (middle + fee(middle) <= room)
       low = middle;
     else
       high = middle - 1;
   }
-  return over(how, static_cast<amount>(low), static_cast<amount>(fee(low)));
+  return {static_cast<amount>(low), static_cast<amount>(fee(low))};
+}
+
+naive_step listener::pay(ending how, const troupe::run_report& r) {
+  j.has_result = true;
+  auto [subtotal, fee] = share(r);
+  return over(how, subtotal, fee);
+}
+
+/// Who was sent away is owed his pay, and is heard of no more; the try is given back.
+naive_step listener::preempt(const in::finish& x) {
+  auto [subtotal, fee] = share(x.report);
+  if (!j.by_token && subtotal + fee > 0) {
+    if (!j.owed.count(j.provider)) j.creditors.push_back(j.provider);
+    j.owed[j.provider].first += subtotal;
+    j.owed[j.provider].second += fee;
+  }
+  if (x.checkpoint_bytes > 0)
+    j.kept = j.grants;
+  else if (j.kept == 0)
+    j.progress = 0;
+  ++j.grants;
+  ++j.budget;
+  j.grant_counts = false;
+  j.loud_ms = 0;
+  return stand(spot::waiting, "preempted");
+}
+
+/// A tenth of the hold is left, or less than five seconds of it: one window more, but not beyond the longest run.
+naive_step listener::operator()(const in::extend& x) {
+  if (x.epoch != j.grants || j.at != spot::busy || j.window_ms == 0 || j.by_token) return no();
+  auto price = [&](int64_t ms) {
+    auto subtotal = up(wide{j.rate} * ms, 3'600'000);
+    return j.fee_inside ? subtotal : subtotal + up(subtotal * j.fee_bps, 10'000);
+  };
+  auto ran = std::max<int64_t>(0, std::min(now - j.started_ms, j.limit_ms));
+  wide room = j.hold - j.owed_in_all();
+  auto low = 10 * (j.hold - room + price(ran)) >= wide{9} * j.hold || price(ran + 5'000) >= room;
+  auto target = std::min(std::max(room, price(ran)) + price(j.window_ms), price(j.limit_ms));
+  if (!low || price(j.limit_ms) > INT64_MAX || target <= room) return no();
+  auto s = stand(spot::busy);
+  s.grows = static_cast<amount>(target - room);
+  j.hold += s.grows;
+  return s;
 }
 
 naive_step listener::operator()(const in::finish& x) {
   if (x.epoch != j.grants || j.grants == 0 || j.at == spot::over) return no();
   if (!x.node_id.empty() && x.node_id != j.node) return no();
   auto won = x.report.outcome == run_outcome::succeeded;
-  if (!won && !has_node(j.at)) return no();
+  if (!has_node(j.at) && !(won && j.grant_counts)) return no();
   begin();
+  auto sent_away = x.report.outcome == run_outcome::preempted;
+  if (sent_away && j.at != spot::stopping) return preempt(x);
   if (won) {
     j.progress = 1'000'000;
     return pay(ending::won, x.report);
   }
   if (x.report.outcome == run_outcome::failed) return pay(ending::failed, x.report);
   if (j.at != spot::stopping) return try_again();
-  if (x.report.outcome == run_outcome::cancelled) return pay(ending::cancelled, x.report);
+  if (sent_away || x.report.outcome == run_outcome::cancelled) return pay(ending::cancelled, x.report);
   return over(ending::cancelled, 0, 0);
 }
 

@@ -2,8 +2,11 @@
 // the job stands then, and who is paid what. Written from the design, not from model/job.cpp.
 #pragma once
 
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "model/job.hpp"
 #include "tests/simulate/naive_books.hpp"
@@ -24,6 +27,7 @@ struct naive_step {
   bool pays = false;
   amount subtotal = 0, fee = 0;
   bool ends = false;
+  amount grows = 0;  // what is to be held on top
 };
 
 struct naive_job {
@@ -35,6 +39,7 @@ struct naive_job {
   int64_t min_tokens = 0, fee_bps = 0;
   amount hold = 0;
   int budget = 1;
+  int64_t window_ms = 0, limit_ms = 0, patience_ms = 0;
   // As it went.
   spot at = spot::waiting;
   ending end = ending::none;
@@ -48,7 +53,18 @@ struct naive_job {
   int32_t progress = 0;
   amount cost = 0;
   bool has_result = false;
+  bool grant_counts = false;                              // the newest grant may still be heard of when it was lost
+  time_ms started_ms = 0, asked_ms = 0, loud_ms = 0;      // started, asked to stop, to be told of its silence
+  std::map<std::string, std::pair<amount, amount>> owed;  // to providers of preempted attempts, and the fee on it
+  std::vector<std::string> creditors;                     // in the order in which they came
+  std::set<std::string> graves;
+  int64_t kept = 0;  // the grant whose checkpoint is kept
 
+  amount owed_in_all() const {
+    amount sum = 0;
+    for (auto& [provider, x] : owed) sum += x.first + x.second;
+    return sum;
+  }
   /// `due_ms` of a pause is not foretold, only bounded: the world writes it down.
   naive_step hear(const troupe::any_job_input&, time_ms now);
 };

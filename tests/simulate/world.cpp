@@ -81,6 +81,7 @@ void world::tell(const std::string& job_id, const troupe::any_job_input& input) 
   auto before = row_of(job_id);
   auto s = troupe::advance(before, input, now, static_cast<int32_t>(random.below(1'000'001)));
   auto& naive_one = naive.jobs.at(job_id);
+  auto as_it_was = naive_one;
   auto due = naive_one.hear(input, now);
   if (s.why != errc::ok) {
     expect(!due.believed, "the machine refused what the twin believed");
@@ -89,7 +90,15 @@ void world::tell(const std::string& job_id, const troupe::any_job_input& input) 
   expect(due.believed, "the machine believed what the twin did not");
   auto* f = std::get_if<in::finish>(&input);
   auto answer = apply(troupe::change_of(before, {}, s, f ? f->report : troupe::run_report{}, now));
-  agree(answer, {});
+  auto said = naive_answer{};
+  if (due.grows > 0) said = naive.books.extend({naive_one.hold_id, job_id, next_step(as_it_was), due.grows});
+  agree(answer, said);
+  if (said.why != errc::ok) {  // no money for more time: the actor has it stopped
+    naive_one = as_it_was;
+    meet("a hold that could not grow");
+    return tell(job_id, in::funds{before.lease_epoch, "no money"});
+  }
+  if (due.grows > 0) meet("a hold that grew");
   if (due.ends) settle(naive_one, before.provider_user, {due.subtotal, due.fee});
   if (!due.told.empty())
     naive.events[naive_one.user].push_back({job_id, due.told, naive_one.cost, naive_one.at == spot::over});
@@ -98,11 +107,17 @@ void world::tell(const std::string& job_id, const troupe::any_job_input& input) 
     naive_one.due_ms = s.next.run_at_ms;
   }
   fresh.owners.insert({naive_one.user, before.provider_user, "platform"});
+  for (auto& [provider, x] : naive_one.owed) fresh.owners.insert(provider);
   after_step(before, s.next, s);
 }
 
 void world::settle(const naive_job& j, const std::string& provider, troupe::settlement paid) {
   troupe::hold_close c{j.hold_id, j.id, {provider, troupe::account_kind::earned, j.currency}, paid};
+  for (auto& who : j.creditors) {
+    auto& x = j.owed.at(who);
+    c.paid.fee += x.second;
+    if (x.first > 0) c.also.push_back({{who, troupe::account_kind::earned, j.currency}, x.first});
+  }
   auto answer = naive.books.capture(c, now);
   expect(answer.why == errc::ok, "the twin cannot pay what it thinks is due");
 }
@@ -130,6 +145,9 @@ void world::meet_end(const troupe::job& before, const troupe::job& end) {
   if (late && end.state == job_state::succeeded) meet("a late finisher paid");
   if (before.state == job_state::cancelling && end.state == job_state::succeeded) meet("a cancel too late");
   if (before.state == job_state::cancelling && end.cost > 0) meet("a cancelled run paid");
+  if (!end.rare.accrued.empty()) meet("a preempted run paid");
+  if (end.rare.accrued.size() > 1) meet("several preempted runs paid");
+  if (end.error_code == "poison") meet("a job that was its nodes' end");
   if (end.error_code == "undeliverable") meet("a job that no node would start");
   if (end.cost > 0 && end.cost == end.hold) meet("a hold used up");
 }
@@ -140,12 +158,13 @@ void world::write_letters(const troupe::job& j) {
   auto e = j.lease_epoch;
   auto write = [&](troupe::any_job_input what) { fresh.post.push_back({j.id, std::move(what)}); };
   auto vain = unwanted.count(j.id) > 0;
-  if (vain || random.one_in(6)) write(in::reject{e});
+  if (vain || random.one_in(6)) write(in::reject{e, !vain && random.one_in(3)});
   if (vain || random.one_in(10)) return;
   write(in::start{e});
   for (auto n = random.below(3); n > 0; --n) write(in::progress{e, static_cast<int32_t>(random.below(1'200'000)), ""});
-  static const std::vector<run_outcome> outcomes{run_outcome::succeeded, run_outcome::succeeded, run_outcome::failed,
-                                                 run_outcome::node_fault, run_outcome::cancelled};
+  static const std::vector<run_outcome> outcomes{run_outcome::succeeded, run_outcome::succeeded,
+                                                 run_outcome::failed,    run_outcome::node_fault,
+                                                 run_outcome::cancelled, run_outcome::preempted};
   for (auto n = random.one_in(6) ? 0 : random.between(1, 3); n > 0; --n) {
     in::finish f;
     f.epoch = e;
@@ -156,6 +175,7 @@ void world::write_letters(const troupe::job& j) {
     f.report.cached_tokens = random.any_size(4) - random.below(5);
     f.report.error_code = f.report.outcome == run_outcome::failed ? "exit_code" : "";
     f.node_id = random.one_in(12) ? "node_x" : j.node_id;
+    f.checkpoint_bytes = random.below(2);
     write(std::move(f));
   }
 }

@@ -113,6 +113,8 @@ private:
   void audit();
   void finish();
   void settle(const naive_job&, const std::string& provider, troupe::settlement);
+  /// Of its hold: extensions are counted.
+  int32_t next_step(const naive_job& j) const { return naive.books.holds().at(j.hold_id).steps + 1; }
   void finish_job(const std::string& id);
   void tidy();
 

@@ -87,9 +87,11 @@ public:
     if (s.why != errc::ok) throw std::logic_error{"the machine refused: " + to_string(s.why)};
     change c;
     c.moves = job_update{s.next};
+    auto due = s.settle.value_or(s.accrues);
     if (s.attempt)
       c.attempt =
-          attempt_row{j_.id, s.next.lease_epoch, s.next.node_id, s.next.node_rate, *s.attempt, s.attempt_ran_ms, now};
+          attempt_row{j_.id, s.next.lease_epoch,    s.next.node_id, s.next.node_rate, *s.attempt, s.attempt_ran_ms,
+                      now,   due.subtotal + due.fee};
     if (s.settle)
       c.closes = hold_close{j_.hold_id, j_.id, {s.next.provider_user, account_kind::earned, j_.currency}, *s.settle};
     if (s.has_result) c.result = result_row{j_.id, s.next.lease_epoch, std::get<job_input::finish>(in).report};
