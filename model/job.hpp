@@ -65,10 +65,10 @@ struct job {
   std::string id;
   std::string user_id;
   job_state state = job_state::queued;
-  int64_t version = 0;       // rises by one with every write; the store compares it
-  int64_t lease_epoch = 0;   // fencing token: never falls; bumped by claim, forced cancel and redrive
-  int32_t attempts = 0;      // starts; may be lowered by a redrive, which is why it is not the token
-  int32_t deliveries = 0;    // leases since the last start
+  int64_t version = 0;      // rises by one with every write; the store compares it
+  int64_t lease_epoch = 0;  // fencing token: never falls; bumped by claim, forced cancel and redrive
+  int32_t attempts = 0;     // starts; may be lowered by a redrive, which is why it is not the token
+  int32_t deliveries = 0;   // leases since the last start
   int32_t max_attempts = 3;
   int32_t priority = 5;
 
