@@ -7,6 +7,7 @@
 #include <atomic>
 #include <filesystem>
 #include <mutex>
+#include <optional>
 
 #include "actors/actors.hpp"
 #include "actors/cluster.hpp"
@@ -24,10 +25,19 @@ std::string node_name(const config& settings) {
   return std::string{host} + "-" + std::to_string(getpid());
 }
 
-/// Waits up to a second; true when the process shall stop.
+/// After the deadline programs save what they need, and it is sent.
+constexpr int64_t after_drain_ms = limits::checkpoint_grace_ms_max + 30'000;
+
+/// What the agent tells from its own thread.
+struct agent_word {
+  std::atomic<bool> joined{false}, drained{false};
+};
+
+/// Waits up to a second; true when the process was told to stop.
 bool told_to_stop(const sigset_t& signals) {
   timespec second{1, 0};
-  return sigtimedwait(&signals, nullptr, &second) > 0;
+  auto which = sigtimedwait(&signals, nullptr, &second);
+  return which > 0 && which != SIGUSR1;
 }
 
 /// The doors that are known: those of the configuration, and what gateways told of each other. Thread-safe.
@@ -51,17 +61,25 @@ private:
   size_t turn_ = 0;
 };
 
+/// The first signal drains the node, which may take a while and needs the gateway; the second ends it at once.
 void keep_joined(caf::actor_system& system, const config& settings, const agent_actor& agent, known_doors& doors,
-                 const std::atomic<bool>& joined, const sigset_t& signals) {
-  do {
-    if (joined) continue;
-    auto at = doors.next();
-    auto door = reach_door(system, settings, at);
-    if (auto* bad = std::get_if<failure>(&door))
-      log::warn("no gateway yet", {{"at", to_string(at)}, {"why", bad->detail}});
-    else
-      caf::anon_send(agent, connect_door{std::get<door_actor>(door)});
-  } while (!told_to_stop(signals));
+                 const agent_word& word, const sigset_t& signals) {
+  std::optional<int64_t> give_up_ms;
+  while (!word.drained && (!give_up_ms || steady_ms() < *give_up_ms)) {
+    if (!word.joined) {
+      auto at = doors.next();
+      auto door = reach_door(system, settings, at);
+      if (auto* bad = std::get_if<failure>(&door))
+        log::warn("no gateway yet", {{"at", to_string(at)}, {"why", bad->detail}});
+      else
+        caf::anon_send(agent, connect_door{std::get<door_actor>(door)});
+    }
+    if (!told_to_stop(signals)) continue;
+    if (give_up_ms) return;
+    log::info("draining", {{"seconds", std::to_string(settings.drain_seconds)}});
+    caf::anon_send(agent, drain_agent{settings.drain_seconds * 1000});
+    give_up_ms = steady_ms() + settings.drain_seconds * 1000 + after_drain_ms;
+  }
 }
 
 }  // namespace
@@ -71,6 +89,7 @@ int run_node(const config& settings) {
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGUSR1);  // from ourselves: there is news
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
   auto name = node_name(settings);
@@ -78,16 +97,20 @@ int run_node(const config& settings) {
   std::filesystem::create_directories(work);
   auto caf_config = system_config(settings);
   caf::actor_system system{*caf_config};
-  std::atomic<bool> joined{false};
+  agent_word word;
   known_doors doors{settings.doors};
   auto tell = [&](const agent_news& news) {
     if (news.joined) doors.learn(news.gateways);
-    joined = news.joined;
+    word.joined = news.joined;
     news.joined ? log::info("joined", {{"node_id", news.detail}}) : log::warn("not joined", {{"why", news.detail}});
   };
-  auto agent =
-      spawn_agent(system, offer_of(settings, name), settings.node_key, {work, settings.models}, steady_ms, tell);
-  keep_joined(system, settings, agent, doors, joined, signals);
+  auto drained = [&word] {
+    word.drained = true;
+    ::kill(::getpid(), SIGUSR1);
+  };
+  auto agent = spawn_agent(system, offer_of(settings, name), settings.node_key, {work, settings.models}, steady_ms,
+                           tell, drained);
+  keep_joined(system, settings, agent, doors, word, signals);
   log::info("stopping");
   caf::scoped_actor self{system};
   self->send_exit(agent, caf::exit_reason::user_shutdown);

@@ -83,9 +83,10 @@ struct agent_news {
   std::vector<std::string> gateways;  // joined: HOST:PORT of all doors of the cluster
 };
 
-/// What a node process is: runs attempts, beats, reports. What it holds and its proof it fills in itself.
+/// What a node process is: runs attempts, beats, reports. What it holds and its proof it fills in itself. `drained` is
+/// called when it drains and has nothing left: the process may end.
 agent_actor spawn_agent(caf::actor_system&, join_node, std::string node_key, run_environment, clock_fn steady,
-                        std::function<void(const agent_news&)> tell);
+                        std::function<void(const agent_news&)> tell, std::function<void()> drained = {});
 
 /// Where a stream writes: false when the socket is full, then `socket_drained` follows.
 using write_event = std::function<bool(const event_row&)>;

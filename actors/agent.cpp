@@ -1,9 +1,8 @@
 // What a node process is: takes orders, runs attempts, beats, and repeats results until they are acknowledged.
 // Everything it reports carries the lease epoch, so being late or saying it twice is safe.
-#include <map>
 #include <system_error>
 
-#include "actors/actors.hpp"
+#include "actors/agent_state.hpp"
 #include "actors/join_text.hpp"
 #include "config/log.hpp"
 #include "config/node_proof.hpp"
@@ -15,64 +14,34 @@ namespace {
 
 using namespace std::chrono_literals;
 
-struct attempt {
-  job_kind kind = job_kind::noop;
-  std::unique_ptr<run> running;        // empty: noop, or finished
-  std::optional<run_report> finished;  // kept until acknowledged
-  int64_t started_ms = 0;
-  int64_t ends_ms = 0;  // noop with a duration
-  bool stopped = false;
-};
-
-struct agent_state {
-  agent_state() = default;
-  static inline const char* name = "agent";
-
-  join_node offer;
-  std::string node_key;  // never sent
-  run_environment environment;
-  clock_fn steady;
-  std::function<void(const agent_news&)> tell;
-
-  node_port gateway;  // empty: not joined
-  int64_t session = 0;
-  int64_t beat_ms = limits::beat_interval_ms;
-  int64_t next_beat_ms = 0;  // ticks of an earlier session come too early and end there
-  int64_t answered_ms = 0;   // last beat reply
-  std::map<lease_ref, attempt> held;
-  node_report report;  // gathered since the last flush
-  bool flush_sent = false;
-  uint64_t beat_round = 0;
-  bool joining = false;  // one attempt at a time
-};
-
-using agent_pointer = agent_actor::stateful_pointer<agent_state>;
-
-void flush_soon(agent_pointer self) {
-  if (std::exchange(self->state.flush_sent, true)) return;
-  self->send(self, flush{});
-}
-
 void send_report(agent_pointer self) {
   auto& s = self->state;
   s.flush_sent = false;
   if (!s.gateway) {  // the next join tells it all
     s.report = {};
-    return;
+    return leave_if_drained(self);
   }
   s.report.session = s.session;
   self->send(s.gateway, std::exchange(s.report, {}));
+  leave_if_drained(self);
 }
 
-void finish(agent_pointer self, const lease_ref& lease, run_report report) {
+}  // namespace
+
+void finish(agent_pointer self, const lease_ref& lease, run_report report, int64_t checkpoint_bytes) {
   auto& s = self->state;
   auto found = s.held.find(lease);
   if (found == s.held.end()) return;
-  found->second.running.reset();
-  s.report.finished.push_back({lease, report});
-  found->second.finished = std::move(report);
+  auto& a = found->second;
+  a.running.reset();
+  a.moves.reset();
+  s.report.finished.push_back({lease, report, checkpoint_bytes});
+  a.finished = std::move(report);
+  a.checkpoint_bytes = checkpoint_bytes;
   flush_soon(self);
 }
+
+namespace {
 
 int64_t noop_duration_ms(const run_order& order) {
   auto params = read_params(order.kind, order.params);
@@ -104,6 +73,9 @@ run_callbacks callbacks_for(agent_pointer self, const lease_ref& lease) {
           },
           [=](run_report r) {
             send(attempt_done{lease, std::move(r)});
+          },
+          [=](std::string bytes) {
+            send(attempt_checkpoint{lease, std::make_shared<const std::string>(std::move(bytes))});
           }};
 }
 
@@ -114,30 +86,40 @@ size_t running(const agent_state& s) {
   return count;
 }
 
+/// Its end, as often as need be; or that it was begun, unless it still waits for its checkpoint.
+void tell(agent_state& s, const lease_ref& lease, const attempt& a, bool started) {
+  if (a.finished)
+    s.report.finished.push_back({lease, *a.finished, a.checkpoint_bytes});
+  else if (started && a.started_ms != 0)
+    s.report.started.push_back(lease);
+}
+
 /// An order that comes again: the gateway did not hear that it was begun.
 bool tell_again(agent_pointer self, const lease_ref& lease) {
   auto& s = self->state;
   auto found = s.held.find(lease);
   if (found == s.held.end()) return false;
-  if (found->second.finished)
-    s.report.finished.push_back({lease, *found->second.finished});
-  else
-    s.report.started.push_back(lease);
+  tell(s, lease, found->second, true);
   flush_soon(self);
   return true;
 }
 
-void start(agent_pointer self, const run_order& order) {
+}  // namespace
+
+void launch(agent_pointer self, const lease_ref& lease, const run_order& order,
+            std::shared_ptr<const std::string> checkpoint) {
   auto& s = self->state;
-  lease_ref lease{order.job_id, order.epoch};
   auto& a = s.held[lease];
+  a.moves.reset();
   a.kind = order.kind;
   a.started_ms = s.steady();
   s.report.started.push_back(lease);
   flush_soon(self);
   if (order.kind == job_kind::noop) return start_noop(self, lease, a, order);
   try {
-    a.running = start_run(s.environment, {order.job_id, order.epoch, order.kind, order.params, order.timeout_ms},
+    a.running = start_run(s.environment,
+                          {order.job_id, order.epoch, order.kind, order.params, order.timeout_ms, std::move(checkpoint),
+                           s.checkpoint_bytes_max},
                           callbacks_for(self, lease));
   } catch (const std::system_error& e) {  // no thread to be had: somebody else may have one
     run_report report;
@@ -148,12 +130,26 @@ void start(agent_pointer self, const run_order& order) {
   }
 }
 
+namespace {
+
+void take_order(agent_pointer self, const run_order& order) {
+  auto& s = self->state;
+  lease_ref lease{order.job_id, order.epoch};
+  if (tell_again(self, lease)) return;
+  if (s.is_draining() || running(s) >= static_cast<size_t>(s.offer.slots)) {
+    s.report.rejected.push_back(lease);
+    return flush_soon(self);
+  }
+  s.held[lease].kind = order.kind;
+  order.checkpoint_epoch > 0 ? fetch(self, order) : launch(self, lease, order, {});
+}
+
 void on_done(agent_pointer self, attempt_done& x) {
   auto& s = self->state;
   auto found = s.held.find(x.lease);
   if (found == s.held.end() || found->second.finished) return;
   if (found->second.kind == job_kind::noop) return finish_noop(self, x.lease, found->second, run_outcome::succeeded);
-  finish(self, x.lease, std::move(x.report));
+  if (!waits_for_checkpoint(self, x.lease, x.report)) finish(self, x.lease, std::move(x.report));
 }
 
 void on_progress(agent_pointer self, attempt_progress& x) {
@@ -174,6 +170,8 @@ void stop(agent_pointer self, const lease_ref& lease) {
   if (found == s.held.end() || found->second.finished || std::exchange(found->second.stopped, true)) return;
   if (found->second.running)
     found->second.running->cancel();
+  else if (found->second.moves)
+    drop_checkpoint(self, lease);
   else
     finish_noop(self, lease, found->second, run_outcome::cancelled);
 }
@@ -185,6 +183,7 @@ void forget(agent_pointer self, const std::vector<lease_ref>& leases, bool stale
     if (stale) log::info("result refused as stale", {{"job_id", l.job_id}, {"epoch", std::to_string(l.epoch)}});
     self->state.held.erase(found);
   }
+  leave_if_drained(self);
 }
 
 std::vector<lease_ref> holding(const agent_state& s) {
@@ -196,12 +195,7 @@ std::vector<lease_ref> holding(const agent_state& s) {
 /// Says again what a gateway may have missed.
 void repeat(agent_pointer self, bool starts) {
   auto& s = self->state;
-  for (auto& [lease, a] : s.held) {
-    if (a.finished)
-      s.report.finished.push_back({lease, *a.finished});
-    else if (starts)
-      s.report.started.push_back(lease);
-  }
+  for (auto& [lease, a] : s.held) tell(s, lease, a, starts);
   flush_soon(self);
 }
 
@@ -225,15 +219,17 @@ void beat(agent_pointer self) {
   if (!s.gateway || s.steady() < s.next_beat_ms) return;
   if (s.steady() - s.answered_ms > limits::lease_ttl_ms) return parted(self, "the gateway does not answer");
   auto round = s.beat_round;
-  self->request(s.gateway, 5s, node_beat{s.session, holding(s)})
+  self->request(s.gateway, 5s, node_beat{s.session, holding(s), {}, s.leaves})
       .then(
           [=](const beat_reply& reply) {
             if (round != self->state.beat_round) return;
             if (!reply.known) return parted(self, "the gateway knows another session");
             self->state.answered_ms = self->state.steady();
+            heed_drain(self, reply.drain_left_ms);
           },
           [=](const caf::error&) {});
   repeat(self, false);
+  move_checkpoints(self);
   beat_later(self);
 }
 
@@ -250,7 +246,12 @@ void joined(agent_pointer self, const node_welcome& w, const node_port& gateway)
     stop(self, l);
   }
   repeat(self, true);
+  for (auto& [lease, a] : s.held)
+    if (a.moves) a.moves->asked = false;  // whoever was asked is gone
+  move_checkpoints(self);
   s.tell({true, w.node_id, w.gateways});
+  s.checkpoint_bytes_max = w.checkpoint_bytes_max;
+  heed_drain(self, w.drain_left_ms);
   beat_later(self);
 }
 
@@ -258,6 +259,7 @@ void joined(agent_pointer self, const node_welcome& w, const node_port& gateway)
 join_node proven(const agent_state& s, const std::string& nonce) {
   auto ask = s.offer;
   ask.holding = holding(s);
+  ask.draining = s.leaves;
   ask.key_id = node_key_id(s.node_key);
   ask.nonce = nonce;
   ask.proof = prove_node_key(s.node_key, join_text::of(ask));
@@ -283,27 +285,21 @@ void join(agent_pointer self, const door_actor& door) {
 }
 
 agent_actor::behavior_type agent(agent_pointer self, join_node offer, std::string node_key, run_environment environment,
-                                 clock_fn steady, std::function<void(const agent_news&)> tell) {
+                                 clock_fn steady, std::function<void(const agent_news&)> tell,
+                                 std::function<void()> drained) {
   auto& s = self->state;
   s.offer = std::move(offer);
   s.node_key = std::move(node_key);
   s.environment = std::move(environment);
   s.steady = std::move(steady);
   s.tell = std::move(tell);
+  s.drained = std::move(drained);
   self->set_down_handler([self](const caf::down_msg& down) {
     if (self->state.gateway && self->state.gateway.address() == down.source) parted(self, "the connection broke");
   });
   return {
       [self](const run_jobs& x) {
-        for (auto& order : x.orders) {
-          if (tell_again(self, {order.job_id, order.epoch})) continue;
-          if (running(self->state) < static_cast<size_t>(self->state.offer.slots)) {
-            start(self, order);
-          } else {
-            self->state.report.rejected.push_back({order.job_id, order.epoch});
-            flush_soon(self);
-          }
-        }
+        for (auto& order : x.orders) take_order(self, order);
       },
       [self](const stop_jobs& x) {
         for (auto& l : x.leases) stop(self, l);
@@ -315,6 +311,9 @@ agent_actor::behavior_type agent(agent_pointer self, join_node offer, std::strin
       [self](const connect_door& x) { join(self, x.door); },
       [self](attempt_progress& x) { on_progress(self, x); },
       [self](attempt_done& x) { on_done(self, x); },
+      [self](attempt_checkpoint& x) { hand_over(self, x.lease, std::move(x.bytes)); },
+      [self](const drain_agent& x) { begin_drain(self, x.after_ms); },
+      [self](drain_due) { look_at_drain(self); },
       [self](tick) { beat(self); },
       [self](flush) { send_report(self); },
   };
@@ -323,9 +322,9 @@ agent_actor::behavior_type agent(agent_pointer self, join_node offer, std::strin
 }  // namespace
 
 agent_actor spawn_agent(caf::actor_system& system, join_node join, std::string node_key, run_environment environment,
-                        clock_fn steady, std::function<void(const agent_news&)> tell) {
+                        clock_fn steady, std::function<void(const agent_news&)> tell, std::function<void()> drained) {
   return system.spawn(agent, std::move(join), std::move(node_key), std::move(environment), std::move(steady),
-                      std::move(tell));
+                      std::move(tell), std::move(drained));
 }
 
 }  // namespace troupe

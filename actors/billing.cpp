@@ -1,5 +1,5 @@
-// What money does by itself. Reads what is due, and commits each piece as a change that only works once, so that a
-// restart, or another gateway doing the same, costs nothing.
+// What money does by itself, and what of an ended job nobody needs any more. Reads what is due, and commits each piece
+// as a change that only works once, so that a restart, or another gateway doing the same, costs nothing.
 #include "actors/actors.hpp"
 #include "config/log.hpp"
 #include "model/rental.hpp"
@@ -20,6 +20,7 @@ struct due_page_of_all {
   std::vector<due_bucket> earnings;
   std::vector<rental> rentals;
   std::vector<withdrawal_row> withdrawals;  // nobody approved them in time
+  std::vector<std::string> checkpoints;     // of jobs that have ended
 };
 
 struct billing_state {
@@ -35,6 +36,7 @@ void look_later(billing_pointer self) { self->delayed_send(self, look_every, tic
 std::vector<change> changes_of(const due_page_of_all& due) {
   std::vector<change> all;
   for (auto& x : due.earnings) all.emplace_back().matures = x.what;
+  for (auto& x : due.checkpoints) all.emplace_back().forgets_checkpoints = x;
   for (auto& x : due.withdrawals) all.push_back(cancel_withdrawal(x, "lapsed", due.now_ms));
   return all;
 }
@@ -94,6 +96,7 @@ void look(billing_pointer self) {
   read_store ask{[due](store_reader& db) {
     due->earnings = db.books().due_earnings(due->now_ms, due_page);
     due->withdrawals = db.books().lapsed_withdrawals(due->now_ms, due_page);
+    due->checkpoints = db.books().spent_checkpoints(due_page);
     due->rentals = db.books().due_rentals(due->now_ms, due_page);
   }};
   self->request(h.actors.reader(), store_limit, std::move(ask))

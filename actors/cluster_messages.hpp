@@ -36,6 +36,7 @@ struct join_node {
   std::vector<lease_ref> holding;
   int32_t cpu_cores = 0;
   int64_t memory_mb = 0, disk_mb = 0;
+  bool draining = false;  // takes no new work
 };
 
 struct node_welcome {
@@ -44,10 +45,13 @@ struct node_welcome {
   int32_t beat_interval_ms = 0, lease_ttl_ms = 0;
   std::vector<lease_ref> stop;        // attempts that are no longer this node's
   std::vector<std::string> gateways;  // other doors, HOST:PORT, should this one be gone
+  int64_t drain_left_ms = -1;         // an operator wants what still runs then to go back; -1: not draining
+  int64_t checkpoint_bytes_max = 0;
 };
 
 struct beat_reply {
-  bool known = true;  // false: join again
+  bool known = true;           // false: join again
+  int64_t drain_left_ms = -1;  // as in the welcome
 };
 /// agent -> node, every beat_interval_ms.
 struct node_beat {
@@ -55,6 +59,7 @@ struct node_beat {
   int64_t session = 0;
   std::vector<lease_ref> holding;
   node_metrics metrics;
+  bool draining = false;  // by its own decision
 };
 
 /// node -> agent.
@@ -65,6 +70,7 @@ struct run_order {
   std::string params;
   int64_t timeout_ms = 0;
   std::vector<gpu_share> devices;
+  int64_t checkpoint_epoch = 0;  // of the attempt whose checkpoint it begins with; 0: none
 };
 struct run_jobs {
   std::vector<run_order> orders;
@@ -81,6 +87,7 @@ struct job_progress {
 struct job_finished {
   lease_ref lease;
   run_report report;
+  int64_t checkpoint_bytes = 0;  // preempted: of what was stored before this is said
 };
 /// agent -> node: what happened since the last report, in this order: started, progress, finished.
 /// `finished` is repeated until an ack names it; everything else is told once.
@@ -111,23 +118,24 @@ auto inspect(I& f, knock&) {
 template <class I>
 auto inspect(I& f, join_node& x) {
   return f(x.key_id, x.nonce, x.proof, x.name, x.instance, x.region, x.slots, x.rate, x.gpus, x.labels, x.models,
-           x.holding, x.cpu_cores, x.memory_mb, x.disk_mb);
+           x.holding, x.cpu_cores, x.memory_mb, x.disk_mb, x.draining);
 }
 template <class I>
 auto inspect(I& f, node_welcome& x) {
-  return f(x.node_id, x.session, x.beat_interval_ms, x.lease_ttl_ms, x.stop, x.gateways);
+  return f(x.node_id, x.session, x.beat_interval_ms, x.lease_ttl_ms, x.stop, x.gateways, x.drain_left_ms,
+           x.checkpoint_bytes_max);
 }
 template <class I>
 auto inspect(I& f, node_beat& x) {
-  return f(x.session, x.holding, x.metrics);
+  return f(x.session, x.holding, x.metrics, x.draining);
 }
 template <class I>
 auto inspect(I& f, beat_reply& x) {
-  return f(x.known);
+  return f(x.known, x.drain_left_ms);
 }
 template <class I>
 auto inspect(I& f, run_order& x) {
-  return f(x.job_id, x.epoch, x.kind, x.params, x.timeout_ms, x.devices);
+  return f(x.job_id, x.epoch, x.kind, x.params, x.timeout_ms, x.devices, x.checkpoint_epoch);
 }
 template <class I>
 auto inspect(I& f, run_jobs& x) {
@@ -143,7 +151,7 @@ auto inspect(I& f, job_progress& x) {
 }
 template <class I>
 auto inspect(I& f, job_finished& x) {
-  return f(x.lease, x.report);
+  return f(x.lease, x.report, x.checkpoint_bytes);
 }
 template <class I>
 auto inspect(I& f, node_report& x) {

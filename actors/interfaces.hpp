@@ -5,6 +5,7 @@
 
 #include "actors/market.hpp"
 #include "actors/messages.hpp"
+#include "actors/preempt_messages.hpp"
 
 // clang-format off
 #define TROUPE_EACH_WIRE_TYPE(X) \
@@ -14,7 +15,8 @@
   X(job_withdrawn) X(slot_freed) X(node_offer) X(node_joined) X(node_changed) X(node_left) X(gpu_share) \
   X(gpu_metrics) X(node_metrics) X(read_market) X(market_view) \
   X(send_run) X(send_stop) X(send_ack) X(announce_nodes) X(nodes_present) X(committed) X(forget_credential) \
-  X(forget_user) X(shards_moved) X(meet_gateway) X(gateway_met)
+  X(forget_user) X(shards_moved) X(meet_gateway) X(gateway_met) \
+  X(checkpoint_ack) X(put_checkpoint) X(checkpoint_piece) X(get_checkpoint)
 // clang-format on
 
 // clang-format off
@@ -26,8 +28,9 @@
   X(find_credential) X(credential_row) X(principal) X(admit) X(passivate) X(registered) X(register_user) \
   X(logged_in) X(log_in) X(made_api_key) X(make_api_key) X(submit_jobs) X(deposit_money) X(change_result) \
   X(node_silent) X(attempt_progress) X(attempt_done) X(rung) X(socket_drained) X(read_done) X(read_store) \
-  X(change_money) X(let_in) X(put_out) X(records_changed) X(take_seat) X(cluster_changed) X(release_shards) X(shards_released) \
-  X(dial_gateway) X(tick) X(flush) X(leave)
+  X(change_money) X(let_in) X(put_out) X(records_changed) X(take_seat) X(cluster_changed) X(release_shards) \
+  X(shards_released) X(dial_gateway) X(drain_agent) X(drain_due) X(attempt_checkpoint) X(send_drain) \
+  X(node_drains) X(tick) X(flush) X(leave)
 // clang-format on
 
 #define TROUPE_LOCAL(T) CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::T)
@@ -148,7 +151,9 @@ using node_port = caf::typed_actor<
     // The agent is alive and holds these attempts.
     asked<node_beat>,
     // What happened to them.
-    told<node_report>>;
+    told<node_report>,
+    // What a preempted attempt leaves, piece by piece, and what an earlier one left.
+    asked<put_checkpoint>, asked<get_checkpoint>>;
 
 /// A gateway as the others see it: passes everything on to whoever it is for.
 using gate_actor = dispatcher_port::extend<told<tell_job>, asked<cancel_job>, asked<await_job>, told<send_run>,
@@ -173,13 +178,15 @@ using agent_actor = agent_port::extend<
     // Joins through this door.
     told<connect_door>,
     // INTERNAL: from the attempts' threads.
-    told<attempt_progress>, told<attempt_done>,
+    told<attempt_progress>, told<attempt_done>, told<attempt_checkpoint>,
+    // Takes nothing new, and gives back what runs. INTERNAL: when it is time.
+    told<drain_agent>, told<drain_due>,
     // INTERNAL: beat; report.
     told<tick>, told<flush>>;
 
 using node_actor = node_port::extend<
     // From the job actors, by way of `nodes`.
-    told<send_run>, told<send_stop>, told<send_ack>,
+    told<send_run>, told<send_stop>, told<send_ack>, told<send_drain>,
     // INTERNAL: liveness; send what has gathered.
     told<tick>, told<flush>,
     // Its key has ended: it goes.
@@ -193,7 +200,9 @@ using nodes_actor =
         // What was set of nodes, how they did, or a quarantine.
         told<records_changed>,
         // Passed on to the node when it is here, or to the gateway where it hangs.
-        told<send_run>, told<send_stop>, told<send_ack>,
+        told<send_run>, told<send_stop>, told<send_ack>, told<send_drain>,
+        // A node takes no new work, or again.
+        told<node_drains>,
         // A node fell silent: its jobs are rescued when the grace is over.
         told<node_silent>,
         // Tells the dispatcher of every node that is here.

@@ -56,6 +56,7 @@ void order_run(job_pointer self, const job& j, bool again) {
   s.ordered_ms = s.h->now_ms();
   run_order order{j.id,          j.lease_epoch, s.spec.kind,
                   s.spec.params, j.timeout_ms,  parse_shares(j.devices).value_or(std::vector<gpu_share>{})};
+  order.checkpoint_epoch = j.rare.checkpoint_epoch;
   self->send(s.h->actors.nodes.get(), send_run{j.node_id, j.node_session, std::move(order), again});
 }
 

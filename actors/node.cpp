@@ -29,6 +29,10 @@ struct node_state {
   node_metrics metrics;
   int64_t stored_ms = 0;  // when the store heard of it last
   int64_t ticked_ms = 0;
+  // draining
+  time_ms drain_until_ms = 0;  // as of the store; 0: no operator wants it
+  bool leaves = false;         // the agent's own decision
+  int tell_again = 0;          // beats for which the dispatcher hears it again
   std::unordered_map<std::string, given> leases;
   // gathered for the agent
   run_jobs runs;
@@ -38,6 +42,25 @@ struct node_state {
 };
 
 using node_pointer = node_actor::stateful_pointer<node_state>;
+
+bool is_draining(const node_state& s) { return s.leaves || s.drain_until_ms > 0; }
+
+/// The dispatcher hears a change at once, and again for a while: it may be elsewhere, and messages get lost.
+void learn_drain(node_pointer self, time_ms until_ms, bool leaves) {
+  constexpr int repetitions = 5;
+  auto& s = self->state;
+  auto before = is_draining(s);
+  s.drain_until_ms = until_ms;
+  s.leaves = leaves;
+  auto draining = is_draining(s);
+  if (draining != before) {
+    log::info(draining ? "node drains" : "node drains no more", {{"node_id", s.id}});
+    s.tell_again = repetitions;
+  }
+  if (!draining && s.tell_again == 0) return;
+  if (!draining) s.tell_again -= 1;
+  self->send(s.h->actors.nodes.get(), node_drains{s.id, s.session, draining});
+}
 
 void flush_soon(node_pointer self) {
   if (std::exchange(self->state.flush_sent, true)) return;
@@ -58,6 +81,8 @@ void on_run(node_pointer self, send_run& x) {
   auto repeats = x.again && known != s.leases.end() && known->second.epoch == x.order.epoch;
   if (x.session != s.session)  // granted to an earlier session: never told to anyone
     return self->send(s.h->actors.jobs.get(), tell_job{x.order.job_id, job_input::lost{x.order.epoch}});
+  if (!repeats && is_draining(s))  // it was placed before that was heard
+    return self->send(s.h->actors.jobs.get(), tell_job{x.order.job_id, job_input::reject{x.order.epoch, true}});
   if (!repeats) s.leases[x.order.job_id] = {x.order.epoch, s.h->steady()};
   s.runs.orders.push_back(std::move(x.order));
   flush_soon(self);
@@ -79,10 +104,11 @@ void on_report(node_pointer self, node_report& x) {
   for (auto& p : x.progress)
     self->send(jobs, tell_job{p.lease.job_id, job_input::progress{p.lease.epoch, p.ppm, std::move(p.message)}});
   for (auto& f : x.finished)
-    self->send(jobs, tell_job{f.lease.job_id, job_input::finish{f.lease.epoch, std::move(f.report), s.id}});
+    self->send(jobs, tell_job{f.lease.job_id,
+                              job_input::finish{f.lease.epoch, std::move(f.report), s.id, f.checkpoint_bytes}});
   for (auto& l : x.rejected) {
     s.leases.erase(l.job_id);
-    self->send(jobs, tell_job{l.job_id, job_input::reject{l.epoch}});
+    self->send(jobs, tell_job{l.job_id, job_input::reject{l.epoch, is_draining(s)}});
   }
 }
 
@@ -97,10 +123,16 @@ void store_beat(node_pointer self, const std::string& state) {
   row.session_epoch = s.session;
   row.seen_ms = s.h->now_ms();
   row.metrics = s.metrics;
+  row.draining = s.leaves;
   row.lease_until_ms = row.seen_ms + (state == "online" ? limits::lease_ttl_ms : 0);
   c.node = std::move(row);
   self->request(s.h->actors.ledger.get(), ledger_limit, commit_changes{{std::move(c)}})
-      .then([](const commit_results&) {}, [](const caf::error&) {});
+      .then(
+          [self](const commit_results& done) {
+            auto& result = done.results.at(0);
+            if (result.why == errc::ok) learn_drain(self, result.drain_until_ms, self->state.leaves);
+          },
+          [](const caf::error&) {});
 }
 
 /// What we gave but the node does not name for long got lost on the way.
@@ -127,9 +159,52 @@ beat_reply on_beat(node_pointer self, const node_beat& x) {
   if (x.session != s.session) return {false};
   s.last_beat_ms = s.h->steady();
   s.metrics = x.metrics;
+  s.leaves = s.leaves || x.draining;  // no process changes its mind about that
   compare_leases(self, x.holding);
   if (s.last_beat_ms - s.stored_ms >= store_every_ms) store_beat(self, "online");
-  return {true};
+  node_row drain;
+  drain.drain_until_ms = s.drain_until_ms;
+  return {true, drain_left_ms(drain, s.h->now_ms())};
+}
+
+bool is_here(const node_state& s, int64_t session, const lease_ref& lease) {
+  auto found = s.leases.find(lease.job_id);
+  return session == s.session && found != s.leases.end() && found->second.epoch == lease.epoch;
+}
+
+caf::error other_session() { return to_error({errc::stale, "another session, or not this node's", {}, {}}); }
+
+/// Acknowledged when it is durable. What the store does not want, nobody will.
+caf::result<checkpoint_ack> on_put(node_pointer self, put_checkpoint& x) {
+  auto& s = self->state;
+  if (!is_here(s, x.session, x.lease)) return other_session();
+  auto pieces_max = s.h->settings.checkpoint_mb_max * 1024 * 1024 / limits::checkpoint_piece_bytes + 1;
+  if (x.count > pieces_max) return checkpoint_ack{false};
+  change c;
+  c.checkpoint = checkpoint_chunk{x.lease.job_id, x.lease.epoch, x.index, x.count, std::move(x.bytes)};
+  auto promise = self->make_response_promise<checkpoint_ack>();
+  self->request(s.h->actors.ledger.get(), ledger_limit, commit_changes{{std::move(c)}})
+      .then(
+          [promise](const commit_results& done) mutable {
+            promise.deliver(checkpoint_ack{done.results.at(0).why == errc::ok});
+          },
+          [promise](const caf::error& why) mutable { promise.deliver(why); });
+  return promise;
+}
+
+caf::result<checkpoint_piece> on_get(node_pointer self, const get_checkpoint& x) {
+  auto& s = self->state;
+  if (!is_here(s, x.session, x.lease)) return other_session();
+  auto found = std::make_shared<checkpoint_piece>();
+  read_store ask{[found, x](store_reader& db) {
+    auto chunk = db.books().find_checkpoint(x.lease.job_id, x.from_epoch, x.index);
+    *found = {chunk.count, std::move(chunk.bytes)};
+  }};
+  auto promise = self->make_response_promise<checkpoint_piece>();
+  self->request(s.h->actors.reader(), store_limit, std::move(ask))
+      .then([promise, found](const read_done&) mutable { promise.deliver(std::move(*found)); },
+            [promise](const caf::error& why) mutable { promise.deliver(why); });
+  return promise;
 }
 
 void leave_silently(node_pointer self, int64_t grace_ms, const char* why) {
@@ -156,6 +231,7 @@ node_actor::behavior_type node(node_pointer self, house* h, const node_welcome& 
   s.session = session.session;
   s.agent = agent;
   s.last_beat_ms = s.stored_ms = h->steady();
+  if (session.drain_left_ms >= 0) s.drain_until_ms = h->now_ms() + session.drain_left_ms + 1;
   for (auto& l : granted) s.leases[l.job_id] = {l.epoch, h->steady()};
   self->monitor(agent);
   self->set_down_handler(
@@ -170,6 +246,9 @@ node_actor::behavior_type node(node_pointer self, house* h, const node_welcome& 
         flush_soon(self);
       },
       [self](const send_ack& x) { on_ack(self, x); },
+      [self](const send_drain&) { store_beat(self, "online"); },  // which tells what is in the store
+      [self](put_checkpoint& x) { return on_put(self, x); },
+      [self](const get_checkpoint& x) { return on_get(self, x); },
       [self](tick) { on_tick(self); },
       [self](flush) { send_gathered(self); },
       [self](leave) { leave_silently(self, limits::lost_grace_ms, "its key has ended"); },

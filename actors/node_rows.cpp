@@ -40,6 +40,7 @@ node_row row_of(const join_node& ask, const node_key_row& key, const std::string
   row.memory_mb = ask.memory_mb;
   row.disk_mb = ask.disk_mb;
   row.devices = ask.gpus;
+  row.draining = ask.draining;
   row.gateway = gateway;
   return row;
 }

@@ -80,8 +80,14 @@ void welcome(nodes_pointer self, const node_row& row, const join_node& ask, int6
              const std::vector<job_brief>& granted, welcome_promise promise) {
   auto& s = self->state;
   auto r = reconcile(ask.holding, granted);
-  node_welcome answer{
-      row.id, session, limits::beat_interval_ms, limits::lease_ttl_ms, r.stop, s.h->cluster.addresses()};
+  node_welcome answer{row.id,
+                      session,
+                      limits::beat_interval_ms,
+                      limits::lease_ttl_ms,
+                      r.stop,
+                      s.h->cluster.addresses(),
+                      drain_left_ms(row, s.h->now_ms()),
+                      s.h->settings.checkpoint_mb_max * 1024 * 1024};
   auto handle = spawn_node(*s.h, answer, agent, r.keep);
   self->link_to(handle.address());  // without this register a node must join again
   s.awaited.erase(row.id);
@@ -133,7 +139,10 @@ void enter(nodes_pointer self, const node_key_row& key, const join_node& ask, co
             self->request(h->actors.reader(), store_limit, list_granted{row.id})
                 .then(
                     [=](const brief_page& page) {
-                      welcome(self, row, ask, result.session_epoch, agent, page.jobs, promise);
+                      auto here = row;
+                      here.drain_until_ms = result.drain_until_ms;
+                      here.draining = ask.draining || result.drain_until_ms > 0;
+                      welcome(self, here, ask, result.session_epoch, agent, page.jobs, promise);
                     },
                     refuse);
           },
@@ -202,6 +211,15 @@ void on_silent(nodes_pointer self, const node_silent& x) {
   s.here.erase(found);
   s.awaited[x.node_id] = {x.rescue_at_ms};
   self->send(s.h->actors.dispatcher.get(), node_left{x.node_id, x.session});
+}
+
+/// Said again while it lasts: the dispatcher may be elsewhere, and not have heard it.
+void on_drains(nodes_pointer self, const node_drains& x) {
+  auto& s = self->state;
+  auto found = s.here.find(x.node_id);
+  if (found == s.here.end() || found->second.session != x.session) return;
+  found->second.offer.draining = x.draining;
+  self->send(s.h->actors.dispatcher.get(), node_changed{found->second.offer});
 }
 
 /// A crashed node actor costs its node the session, not the register its life. Any other exit is an order.
@@ -381,6 +399,8 @@ nodes_actor::behavior_type nodes(nodes_pointer self, house* h) {
       },
       [self](send_stop& x) { pass_on(self, x); },
       [self](send_ack& x) { pass_on(self, x); },
+      [self](send_drain& x) { pass_on(self, x); },
+      [self](const node_drains& x) { on_drains(self, x); },
       [self](const node_silent& x) { on_silent(self, x); },
       [self](announce_nodes) {
         for (auto& [id, n] : self->state.here) announce(self, id);

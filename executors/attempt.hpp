@@ -16,15 +16,17 @@ namespace troupe {
 class stop_signal {
 public:
   stop_signal() : event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
-  void raise() {
+  void raise(bool preempts = false) {
+    preempts_ = preempts_ || (preempts && !raised_);
     raised_ = true;
     eventfd_write(event_.get(), 1);
   }
   bool raised() const { return raised_; }
-  int fd() const { return event_.get(); }  // readable once raised; -1 when the machine has no descriptor left
+  bool preempts() const { return preempts_; }  // the attempt shall go on elsewhere
+  int fd() const { return event_.get(); }      // readable once raised; -1 when the machine has no descriptor left
 
 private:
-  std::atomic<bool> raised_ = false;
+  std::atomic<bool> preempts_ = false, raised_ = false;
   descriptor event_;
 };
 

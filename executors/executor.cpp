@@ -34,7 +34,9 @@ public:
     assert(request_.kind != job_kind::noop);  // the agent answers them itself
     thread_ = std::thread([this] {
       block_signals();
-      callbacks_.done(work());
+      auto report = work();
+      if (stop_.preempts() && report.outcome == run_outcome::cancelled) report.outcome = run_outcome::preempted;
+      callbacks_.done(std::move(report));
     });
   }
 
@@ -45,6 +47,7 @@ public:
   }
 
   void cancel() override { stop_.raise(); }
+  void preempt() override { stop_.raise(true); }
 
 private:
   run_report work() {

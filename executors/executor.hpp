@@ -14,8 +14,10 @@ struct run_request {
   std::string job_id;
   int64_t epoch = 0;
   job_kind kind = job_kind::process;
-  std::string params;      // JSON text, see model/params.hpp
-  int64_t timeout_ms = 0;  // wall clock, counted from the start of the program
+  std::string params;                             // JSON text, see model/params.hpp
+  int64_t timeout_ms = 0;                         // wall clock, counted from the start of the program
+  std::shared_ptr<const std::string> checkpoint;  // what an earlier attempt left; empty: nothing
+  int64_t checkpoint_bytes_max = 0;               // of what this one may leave
 };
 
 /// What the machine offers to every attempt.
@@ -25,10 +27,11 @@ struct run_environment {
   int64_t kill_grace_ms = 2'000;              // between SIGTERM and SIGKILL
 };
 
-/// Both are called from the attempt's own thread. `done` exactly once, and nothing after it.
+/// All are called from the attempt's own thread. `done` exactly once, and nothing after it.
 struct run_callbacks {
   std::function<void(int32_t ppm, std::string message)> progress;  // ppm: 0 to 1'000'000, never falling
   std::function<void(run_report)> done;
+  std::function<void(std::string)> checkpoint;  // once, before `done`, when a preempted attempt left one
 };
 
 /// A started attempt. Thread-safe. Destroying it cancels the attempt and waits for its end.
@@ -38,6 +41,9 @@ public:
   /// Ends the attempt soon: SIGTERM to the process group, SIGKILL after the grace. `done` follows with
   /// run_outcome::cancelled, unless the attempt ended by itself first.
   virtual void cancel() = 0;
+  /// Lets the attempt save what it needs to go on elsewhere: SIGTERM, and SIGKILL after the grace of its own. `done`
+  /// follows with run_outcome::preempted, unless the attempt ended by itself first.
+  virtual void preempt() = 0;
 };
 
 /// Starts an attempt; never throws for what the job can cause: a bad command is a report, too.

@@ -3,6 +3,7 @@
 
 #include "config/config.hpp"
 #include "config/world.hpp"
+#include "executors/checkpoint.hpp"
 #include "executors/child.hpp"
 #include "executors/clean_text.hpp"
 #include "executors/program.hpp"
@@ -28,7 +29,16 @@ std::map<std::string, std::string> environment_for(const attempt_context& contex
   all["TROUPE_JOB_ID"] = context.request.job_id;
   all["TROUPE_ATTEMPT"] = std::to_string(context.request.epoch);
   all["TROUPE_ARTIFACTS"] = folder.artifacts();
+  all["TROUPE_CHECKPOINT_DIR"] = folder.checkpoint();
   return all;
+}
+
+void hand_over(const attempt_context& context, const work_folder& folder, run_report& report) {
+  auto packed = pack_folder(folder.checkpoint(), context.request.checkpoint_bytes_max);
+  if (auto* why = std::get_if<failure>(&packed))
+    report.error_message = "without a checkpoint: " + why->detail;
+  else if (auto& bytes = std::get<std::string>(packed); !bytes.empty())
+    context.callbacks.checkpoint(std::move(bytes));
 }
 
 run_report explain(const launch_error& error) {
@@ -44,10 +54,15 @@ run_report explain(const launch_error& error) {
 run_report run_program(const attempt_context& context, work_folder& folder, const process_params& params) {
   launch what{params.command, environment_for(context, folder, params), folder.path(), !params.stdin_text.empty(),
               params.cpu_seconds};
+  if (context.request.checkpoint)
+    if (auto problem = unpack_folder(folder.checkpoint(), *context.request.checkpoint))
+      return node_fault_report("node_error", *problem);
   child program;
   auto started_ms = steady_ms();
   if (auto error = program.start(what)) return explain(*error);
   auto report = supervisor(context, params, program, started_ms).run();
+  auto preempted = context.stop.preempts() && report.outcome == run_outcome::cancelled;
+  if (preempted) hand_over(context, folder, report);
   report.artifacts = folder.keep_artifacts();
   return report;
 }

@@ -79,7 +79,8 @@ void supervisor::enforce(int64_t now_ms) {
   auto deadline_ms = started_ms_ + context_.timeout_ms;
   if (cause_ == cause::none && context_.stop.raised()) {
     kill(-child_.id(), SIGTERM);
-    end_because(cause::cancelled, std::min(now_ms + context_.environment.kill_grace_ms, deadline_ms));
+    auto grace_ms = context_.stop.preempts() ? params_.checkpoint_grace_ms : context_.environment.kill_grace_ms;
+    end_because(cause::cancelled, std::min(now_ms + grace_ms, deadline_ms));
   }
   if (cause_ == cause::none && now_ms >= deadline_ms) end_because(cause::timeout, now_ms);
   if (cause_ == cause::none && measured_ && now_ms >= measure_at_ms_) measure(now_ms);

@@ -108,7 +108,9 @@ std::optional<std::string> work_folder::open(const std::string& work_root, const
   auto number = errno;
   if (!fs::is_directory(path, error)) return "cannot make the work folder: " + system_text(number);
   path_ = path;
-  if (mkdir(artifacts().c_str(), 0700) == 0 && mkdir(temporary().c_str(), 0700) == 0) return {};
+  auto made = true;
+  for (auto& each : {artifacts(), temporary(), checkpoint()}) made = made && mkdir(each.c_str(), 0700) == 0;
+  if (made) return {};
   return "cannot make the work folder: " + system_text(errno);
 }
 

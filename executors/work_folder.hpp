@@ -25,6 +25,7 @@ public:
   std::string path() const { return path_.string(); }
   std::string artifacts() const { return (path_ / "artifacts").string(); }
   std::string temporary() const { return (path_ / "tmp").string(); }
+  std::string checkpoint() const { return (path_ / "checkpoint").string(); }
 
   /// Writes a file of the given name that its owner may run; what is wrong, or nothing.
   std::optional<std::string> write_file(const std::string& name, std::string_view content) const;

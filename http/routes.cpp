@@ -81,6 +81,7 @@ const std::vector<route>& routes() {
     add_pricing_routes(rows);
     add_rental_routes(rows);
     add_usage_routes(rows);
+    add_drain_routes(rows);
     add_billing_routes(rows);
     add_system_routes(rows);
     add_fleet_routes(rows);

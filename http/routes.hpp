@@ -103,6 +103,7 @@ void add_pricing_routes(std::vector<route>&);
 void add_billing_routes(std::vector<route>&);
 void add_rental_routes(std::vector<route>&);
 void add_usage_routes(std::vector<route>&);
+void add_drain_routes(std::vector<route>&);
 void add_system_routes(std::vector<route>&);
 void add_fleet_routes(std::vector<route>&);
 

@@ -284,8 +284,9 @@ struct node_row {
   node_metrics metrics;             // of the newest beat
   // What the gateways say of it; a join leaves these as they are.
   int32_t trust_ppm = 300'000, reliability_ppm = 1'000'000;
-  bool draining = false;
-  std::string gateway;  // where it hangs
+  bool draining = false;       // takes no new work, by its own decision or an operator's
+  time_ms drain_until_ms = 0;  // an operator's: what still runs then goes back; 0: none
+  std::string gateway;         // where it hangs
 };
 
 /// A piece of what an attempt left for the next one. Taken only while the attempt has the job.
@@ -349,10 +350,16 @@ struct change_result {
   bool replayed = false;  // the Idempotency-Key was known: status and body are the first answer
   int32_t status = 0;
   std::string body;
-  int64_t last_event = 0;     // seq of the last event row written
-  int64_t session_epoch = 0;  // node joins
-  std::string warned;         // whose low_balance event was written
+  int64_t last_event = 0;      // seq of the last event row written
+  int64_t session_epoch = 0;   // node joins
+  time_ms drain_until_ms = 0;  // of a node that joined or beats
+  std::string warned;          // whose low_balance event was written
 };
+
+/// How long what runs on a node may still run there; -1: it is not to be drained.
+inline int64_t drain_left_ms(const node_row& n, time_ms now_ms) {
+  return n.drain_until_ms == 0 ? -1 : n.drain_until_ms > now_ms ? n.drain_until_ms - now_ms : 0;
+}
 
 failure to_failure(const change_result&);
 

@@ -185,6 +185,8 @@ process_params read_limits(reader& from) {
   all.memory_mb = from.integer("memory_mb", 1, memory_mb_max, 0);
   all.output_limit_bytes =
       from.integer("output_limit_bytes", 1, limits::output_bytes_max, limits::output_bytes_default);
+  all.checkpoint_grace_ms = 1000 * from.integer("checkpoint_grace_seconds", 0, limits::checkpoint_grace_ms_max / 1000,
+                                                limits::checkpoint_grace_ms_default / 1000);
   return all;
 }
 
@@ -207,7 +209,7 @@ std::string read_interpreter(reader& from) {
 
 std::string read_script_name(reader& from) {
   auto name = from.text("script_filename", file_name_bytes_max, "script");
-  auto reserved = name == "artifacts" || name == "tmp";  // folders of the attempt
+  auto reserved = name == "artifacts" || name == "tmp" || name == "checkpoint";  // folders of the attempt
   if (!made_of(name, "._-") || name.front() == '.' || reserved)
     from.refuse("script_filename", "must be a simple file name like [A-Za-z0-9_-][A-Za-z0-9._-]*");
   return name;

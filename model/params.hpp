@@ -19,6 +19,7 @@ struct process_params {
   int64_t cpu_seconds = 0;  // 0: no limit
   int64_t memory_mb = 0;    // 0: no limit
   int64_t output_limit_bytes = 0;
+  int64_t checkpoint_grace_ms = 0;  // from SIGTERM to SIGKILL when it is preempted
 };
 
 struct script_params {

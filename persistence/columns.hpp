@@ -20,7 +20,7 @@ template <class I>
 auto inspect(I& f, node_row& x) {
   return f(x.id, x.name, x.user_id, x.region, x.state, x.session_epoch, x.instance, x.lease_until_ms, x.slots, x.rate,
            x.gpus, x.labels, x.models, x.registered_ms, x.seen_ms, x.cpu_cores, x.memory_mb, x.disk_mb, x.devices,
-           x.metrics, x.trust_ppm, x.reliability_ppm, x.draining, x.gateway);
+           x.metrics, x.trust_ppm, x.reliability_ppm, x.draining, x.gateway, x.drain_until_ms);
 }
 template <class I>
 auto inspect(I& f, account_key& x) {
@@ -79,6 +79,6 @@ inline const std::string event_columns =
 inline const std::string user_columns = "id,email,username,organization,password_hash,role,tier,created_ms";
 inline const std::string node_columns =
     "id,name,user_id,region,state,session_epoch,instance,lease_until_ms,slots,rate,gpus,labels,models,registered_ms,"
-    "seen_ms,cpu_cores,memory_mb,disk_mb,devices,metrics,trust_ppm,reliability_ppm,draining,gateway";
+    "seen_ms,cpu_cores,memory_mb,disk_mb,devices,metrics,trust_ppm,reliability_ppm,draining,gateway,drain_until_ms";
 
 }  // namespace troupe::sql

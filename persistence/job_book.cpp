@@ -118,9 +118,15 @@ bool job_book::has_result(const attempt_key& key) {
   return !fetched_.contains(key.first) && any_result_.any(key.first, key.second);
 }
 
+/// Asked in the name of jobs that another gateway may own, so what we remember of one does not count.
 bool job_book::has_open_attempt(const std::string& job_id, int64_t epoch) {
-  auto* now = find(job_id);
-  if (now == nullptr || now->ended || now->epoch != epoch) return false;
+  known now;
+  auto draft = drafts_.find(job_id);
+  if (draft != drafts_.end())
+    now = jobs_.at(job_id);
+  else if (!find_job_.first([&](row& r) { r(now.version, now.epoch, now.ended); }, job_id))
+    return false;
+  if (now.ended || now.epoch != epoch) return false;
   auto* a = find_attempt({job_id, epoch});
   return a != nullptr && a->outcome == attempt_outcome::open;
 }

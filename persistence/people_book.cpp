@@ -30,7 +30,8 @@ people_book::people_book(connection& db)
       insert_session_{db, "INSERT INTO sessions(id,user_id,created_ms,expires_ms,revoked_ms) VALUES(?,?,?,?,?)"},
       revoke_session_{db, "UPDATE sessions SET revoked_ms=? WHERE id=?"},
       find_node_{db,
-                 "SELECT session_epoch,state,instance,gateway,(SELECT count(*) FROM gateways g WHERE g.id=n.gateway)"
+                 "SELECT session_epoch,state,instance,gateway,(SELECT count(*) FROM gateways g WHERE g.id=n.gateway),"
+                 "drain_until_ms"
                  " FROM nodes n WHERE id=?"},
       put_node_{db, "INSERT INTO nodes(" + node_columns + ") VALUES(" + marks_of(node_columns) +
                         ") ON CONFLICT(id) DO UPDATE SET"
@@ -39,14 +40,19 @@ people_book::people_book(connection& db)
                         " lease_until_ms=excluded.lease_until_ms, slots=excluded.slots, rate=excluded.rate,"
                         " gpus=excluded.gpus, labels=excluded.labels, models=excluded.models, seen_ms=excluded.seen_ms,"
                         " cpu_cores=excluded.cpu_cores, memory_mb=excluded.memory_mb, disk_mb=excluded.disk_mb,"
-                        " devices=excluded.devices, metrics=excluded.metrics, gateway=excluded.gateway"},
+                        " devices=excluded.devices, metrics=excluded.metrics, gateway=excluded.gateway,"
+                        " draining=CASE WHEN nodes.drain_until_ms>0 OR excluded.draining>0 THEN 1 ELSE 0 END"},
       touch_node_{db,
-                  "UPDATE nodes SET state=?, lease_until_ms=?, seen_ms=?, metrics=? WHERE id=? AND session_epoch=?"} {}
+                  "UPDATE nodes SET state=?, lease_until_ms=?, seen_ms=?, metrics=?, draining="
+                  "CASE WHEN drain_until_ms>0 OR CAST(? AS BIGINT)>0 THEN 1 ELSE 0 END WHERE id=? AND session_epoch=?"},
+      drain_node_{db, "UPDATE nodes SET drain_until_ms=?, draining=? WHERE id=?"} {}
 
 bool people_book::check(const change& c, change_result& r) {
   if (c.user && !check_user(*c.user, r)) return false;
   if (c.api_key && !check_api_key(*c.api_key, r)) return false;
   if (c.node && !check_node(*c.node, r)) return false;
+  if (c.drains && !find_node_.any(c.drains->node_id))
+    return refuse(r, errc::not_found, "there is no node " + c.drains->node_id);
   auto unknown = c.tier && !any_user_.any(c.tier->user_id) && !(c.user && c.user->id == c.tier->user_id);
   return !unknown || refuse(r, errc::not_found, "there is no user " + c.tier->user_id);
 }
@@ -64,13 +70,13 @@ bool people_book::check_api_key(const api_key_row& k, change_result& r) {
 bool people_book::check_node(const node_row& n, change_result& r) {
   int64_t epoch = 0, gateways = 0;
   std::string state, instance, gateway;
-  find_node_.first([&](row& x) { x(epoch, state, instance, gateway, gateways); }, n.id);
+  find_node_.first([&](row& x) { x(epoch, state, instance, gateway, gateways, r.drain_until_ms); }, n.id);
   auto taken = gateways > 0 && gateway != n.gateway && state == "online" && instance != n.instance;
   if (n.session_epoch == 0 && taken)
     return refuse(r, errc::conflict, "another node named '" + n.name + "' is at another gateway");
   r.session_epoch = n.session_epoch == 0 ? epoch + 1 : epoch;
   if (n.session_epoch == 0 || n.session_epoch == epoch) return true;
-  r.session_epoch = 0;
+  r.session_epoch = r.drain_until_ms = 0;
   return refuse(r, errc::stale, "node " + n.id + " has a newer session");
 }
 
@@ -85,6 +91,7 @@ void people_book::write(const change& c, change_result& r) {
   if (c.api_key) write_api_key(*c.api_key);
   if (c.session) write_session(*c.session);
   if (c.node) write_node(*c.node, r);
+  if (c.drains) drain_node_.run(c.drains->until_ms, c.drains->until_ms > 0, c.drains->node_id);
 }
 
 void people_book::write_api_key(const api_key_row& k) {
@@ -99,7 +106,7 @@ void people_book::write_session(const session_row& s) {
 
 void people_book::write_node(const node_row& n, change_result& r) {
   if (n.session_epoch != 0) {
-    touch_node_.run(n.state, n.lease_until_ms, n.seen_ms, n.metrics, n.id, n.session_epoch);
+    touch_node_.run(n.state, n.lease_until_ms, n.seen_ms, n.metrics, n.draining, n.id, n.session_epoch);
     return;
   }
   auto joined = n;

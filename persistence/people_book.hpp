@@ -27,7 +27,7 @@ private:
   statement any_user_, any_login_, insert_user_, update_tier_;
   statement any_api_key_, any_key_hash_, insert_api_key_, revoke_api_key_;
   statement insert_session_, revoke_session_;
-  statement find_node_, put_node_, touch_node_;
+  statement find_node_, put_node_, touch_node_, drain_node_;
 };
 
 /// How e-mail addresses and user names are stored and looked up.
