@@ -100,8 +100,8 @@ int64_t metered_ms(const job& j, time_ms now) {
 /// (19, forced, or lost meanwhile)
 step end_cancelled(const job& j, attempt_outcome how, time_ms now) {
   auto ran_ms = metered_ms(j, now);
-  auto paid = j.pricing == pricing_mode::by_time ? price_of(j, ran_ms, 0, 0) : settlement{};
-  auto s = end(j, job_state::cancelled, "cancelled", paid, now);
+  auto metered = j.pricing == pricing_mode::by_time ? price_of(j, ran_ms, 0, 0) : settlement{};
+  auto s = end(j, job_state::cancelled, "cancelled", metered, now);
   s.attempt = how;
   s.attempt_ran_ms = ran_ms;
   return s;

@@ -32,6 +32,9 @@ std::optional<amount> full_price(const job& j, int64_t ms) {
   return bill ? std::optional{bill->total} : std::nullopt;
 }
 
+/// What the hold leaves for the newest attempt.
+amount room_of(const job& j) { return j.hold - accrued_total(j); }
+
 }  // namespace
 
 amount accrued_total(const job& j) {
@@ -46,7 +49,7 @@ amount due_extension(const job& j, time_ms now_ms) {
   auto most = full_price(j, j.timeout_ms), window = full_price(j, j.rare.hold_window_ms);
   auto used = full_price(j, ran_ms), soon = full_price(j, ran_ms + limits::extend_ahead_ms);
   if (!most || !window || !used || !soon) return 0;  // was refused at the submit, at a rate that is not below this one
-  auto has = j.hold - accrued_total(j);
+  auto has = room_of(j);
   auto nearly = static_cast<__int128>(accrued_total(j) + *used) * 10 >= static_cast<__int128>(j.hold) * 9;
   if (*most <= has || (!nearly && *soon < has)) return 0;
   auto wanted = checked_add(std::max(has, *used), *window).value_or(*most);
@@ -58,7 +61,7 @@ settlement price_of(const job& j, int64_t ran_ms, int64_t prompt_tokens, int64_t
   assert(ran_ms >= 0 && prompt_tokens >= 0 && completion_tokens >= 0);
   auto subtotal = j.pricing == pricing_mode::by_time ? time_cost(j, ran_ms)
                                                      : token_cost(j, prompt_tokens, completion_tokens, cached_tokens);
-  auto room = j.hold - accrued_total(j);
+  auto room = room_of(j);
   settlement paid;
   if (j.fee_inclusive) {
     auto total = std::min(subtotal.value_or(room), room);

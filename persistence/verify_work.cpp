@@ -129,7 +129,8 @@ const std::string each_job = "SELECT " + prefixed("j.", job_columns) +
                              std::to_string(static_cast<int>(attempt_outcome::succeeded)) +
                              "),coalesce(h.state,0),coalesce(h.amount,0),coalesce(h.captured,0),coalesce(h.job_id,''),"
                              "CASE WHEN a.job_id IS NULL THEN 0 WHEN r.job_id IS NOT NULL AND a.epoch=j.lease_epoch"
-                             " THEN 1 WHEN a.accrued>0 AND a.outcome<>" +
+                             " THEN 1 WHEN a.accrued>0 AND j.state=" +
+                             std::to_string(static_cast<int>(job_state::cancelled)) + " AND a.outcome<>" +
                              std::to_string(static_cast<int>(attempt_outcome::preempted)) +
                              " THEN 1 ELSE 0 END,coalesce(a.ran_ms,0),"
                              "coalesce(r.prompt_tokens,0),coalesce(r.completion_tokens,0),coalesce(r.cached_tokens,0),"

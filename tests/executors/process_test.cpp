@@ -162,6 +162,7 @@ TEST_CASE("the environment holds nothing of the server's but the PATH") {
                                  "TROUPE_JOB_ID=job_1",
                                  "TROUPE_ATTEMPT=1",
                                  "TROUPE_ARTIFACTS=" + work + "/artifacts",
+                                 "TROUPE_CHECKPOINT_DIR=" + work + "/checkpoint",
                                  "PWD=" + work};  // the shell sets PWD
   auto got = lines_of(report.stdout_text);
   got.erase("_=/usr/bin/env");

@@ -45,6 +45,6 @@ TEST_CASE("the folder goes even if the program locked it, and a crash's rest wit
   node here;
   std::filesystem::create_directories(here.work() + "/job_1/1/old");
   auto report = here.run_shell("ls; mkdir -p locked/in; chmod 000 locked; chmod 500 .");
-  CHECK(report.stdout_text == "artifacts\ntmp\n");
+  CHECK(report.stdout_text == "artifacts\ncheckpoint\ntmp\n");
   check_clean(here);
 }

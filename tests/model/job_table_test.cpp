@@ -22,19 +22,19 @@ struct table_row {
 // clang-format off
 constexpr std::array<table_row, 13> table{{
   // due claim reject start progress finish lost deadline cancel grace quarantine extend funds stalled
-  {"blocked",    "no     no     no     no      no      old       no         no         cancelled  no        dead no no         no"},
-  {"scheduled",  "queued no     no     no      no      old       no         no         cancelled  no        dead no no         no"},
-  {"queued",     "no     leased no     no      no      succeeded no         no         cancelled  no        dead no no         no"},
-  {"leased",     "no     no     queued running no      succeeded queued     no         cancelled  no        dead no no         no"},
-  {"running",    "no     no     no     no      running succeeded retry_wait retry_wait cancelling no        dead no cancelling no"},
-  {"finalizing", "no     no     no     no      no      old       no         no         no         no        dead no no         no"},
-  {"retry_wait", "queued no     no     no      no      succeeded no         no         cancelled  no        dead no no         no"},
-  {"cancelling", "no     no     no     no      no      succeeded cancelled  no         no         cancelled dead no no         no"},
-  {"succeeded",  "no     no     no     no      no      old       no         no         no         no        no   no no         no"},
-  {"failed",     "no     no     no     no      no      old       no         no         no         no        no   no no         no"},
-  {"cancelled",  "no     no     no     no      no      old       no         no         no         no        no   no no         no"},
-  {"expired",    "no     no     no     no      no      old       no         no         no         no        no   no no         no"},
-  {"dead",       "no     no     no     no      no      old       no         no         no         no        no   no no         no"},
+  {"blocked",    "no no no no no old no no cancelled no dead no no no"},
+  {"scheduled",  "queued no no no no old no no cancelled no dead no no no"},
+  {"queued",     "no leased no no no succeeded no no cancelled no dead no no no"},
+  {"leased",     "no no queued running no succeeded queued no cancelled no dead no no no"},
+  {"running",    "no no no no running succeeded retry_wait retry_wait cancelling no dead no cancelling no"},
+  {"finalizing", "no no no no no old no no no no dead no no no"},
+  {"retry_wait", "queued no no no no succeeded no no cancelled no dead no no no"},
+  {"cancelling", "no no no no no succeeded cancelled no no cancelled dead no no no"},
+  {"succeeded",  "no no no no no old no no no no no no no no"},
+  {"failed",     "no no no no no old no no no no no no no no"},
+  {"cancelled",  "no no no no no old no no no no no no no no"},
+  {"expired",    "no no no no no old no no no no no no no no"},
+  {"dead",       "no no no no no old no no no no no no no no"},
 }};
 
 constexpr std::array<table_row, 13> finishes{{

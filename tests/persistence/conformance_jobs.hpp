@@ -110,9 +110,10 @@ TEST_CASE_TEMPLATE("a move writes every field that may change and none of the te
   next.progress_ppm = 40;
   next.error_code = "";
   next.error_message = "";
+  next.hold = 1'000'000;  // it may have grown
+  next.rare = {10, 11, 12, 13, 14, 15, {{"ann", 16, 17}, {"bob,:3", 18, 0}}, {"node7", ""}};
   change move;
   move.moves = job_update{next};
-  move.moves->next.hold = 1'000'000;
   move.moves->next.user_id = "thief";
   d.must(move);
   CHECK(d.r->find_job("job_full")->row == next);

@@ -29,7 +29,7 @@ const std::vector<command>& commands() {
       {"claim", 40, claim},
       {"deliver", 100, deliver},
       {"due", 14, due},
-      {"lost", 2, lost},
+      {"lost", 9, lost},
       {"deadline", 3, deadline},
       {"extend", 12, extend},
       {"stalled", 3, stalled},

@@ -90,7 +90,7 @@ void submit(world& w) {
   j.state = w.random.one_in(6) ? job_state::scheduled : job_state::queued;
   j.run_at_ms = j.state == job_state::scheduled ? w.now + w.random.any_size(6) : 0;
   j.created_ms = w.now;
-  j.max_attempts = static_cast<int32_t>(w.random.between(1, 4));
+  j.max_attempts = static_cast<int32_t>(w.random.between(1, 6));
   j.timeout_ms = 60'000;
   price(w, j);
   auto c = change_of_submit(j);

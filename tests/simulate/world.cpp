@@ -162,9 +162,9 @@ void world::write_letters(const troupe::job& j) {
   if (vain || random.one_in(10)) return;
   write(in::start{e});
   for (auto n = random.below(3); n > 0; --n) write(in::progress{e, static_cast<int32_t>(random.below(1'200'000)), ""});
-  static const std::vector<run_outcome> outcomes{run_outcome::succeeded, run_outcome::succeeded,
-                                                 run_outcome::failed,    run_outcome::node_fault,
-                                                 run_outcome::cancelled, run_outcome::preempted};
+  static const std::vector<run_outcome> outcomes{
+      run_outcome::succeeded, run_outcome::succeeded, run_outcome::failed,   run_outcome::node_fault,
+      run_outcome::cancelled, run_outcome::preempted, run_outcome::preempted};
   for (auto n = random.one_in(6) ? 0 : random.between(1, 3); n > 0; --n) {
     in::finish f;
     f.epoch = e;
