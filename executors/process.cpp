@@ -62,8 +62,10 @@ run_report run_program(const attempt_context& context, work_folder& folder, cons
   if (auto error = program.start(what)) return explain(*error);
   auto report = supervisor(context, params, program, started_ms).run();
   auto preempted = context.stop.preempts() && report.outcome == run_outcome::cancelled;
-  if (preempted) hand_over(context, folder, report);
-  report.artifacts = folder.keep_artifacts();
+  if (preempted)  // its next attempt leaves the artifacts
+    hand_over(context, folder, report);
+  else
+    report.artifacts = folder.keep_artifacts();
   return report;
 }
 

@@ -109,16 +109,18 @@ class jobs_outlive_their_node(House):
         self.assertEqual(self.starts(job), [(1, one.node_id)])
         self.assertEqual(self.user.job(job)["result"]["stdout"], "still mine\n")
 
-    def test_a_node_that_is_told_to_stop_gives_its_jobs_back(self):
+    def test_a_node_that_is_told_twice_to_stop_gives_its_jobs_back(self):
         one, other = self.nodes
-        job = self.run_on(one, script("sleep 1; echo twice"))
+        job = self.run_on(one, script("sleep 3; echo twice"))
+        one.signal(signal.SIGTERM)
+        one.wait_log("draining")
         self.assertEqual(one.terminate(10), 0)
         self.stream.wait_for(job, "started", 12, attempt=2)
         self.assertEqual(self.stream.wait_end(job)["type"], "completed")
         self.assertEqual(self.user.job(job)["provider_id"], other.node_id)
         self.assert_books()
 
-    def test_a_cancel_while_the_node_is_frozen_ends_the_job_unpaid_and_its_process_later(self):
+    def test_a_cancel_while_the_node_is_frozen_ends_the_job_paid_until_then_and_its_process_later(self):
         one, _ = self.nodes
         pids = os.path.join(self.folder, "frozen-pid")
         job = self.run_on(one, script(f"echo $$ > {pids}; echo 'TROUPE {{\"progress\":0.1}}'; sleep 120", seconds=300),
@@ -128,7 +130,8 @@ class jobs_outlive_their_node(House):
         self.addCleanup(one.signal, signal.SIGCONT)
         self.assertEqual(self.user.cancel(job).status, 202)
         end = self.stream.wait_end(job, 20)
-        self.assertEqual((end["type"], end["data"]["cost"]), ("cancelled", "0"))
+        self.assertEqual(end["type"], "cancelled")
+        self.assertGreater(nano(end["data"]["cost"]), 0)
         one.signal(signal.SIGCONT)
         with open(pids) as file:
             pid = int(file.read().split()[0])

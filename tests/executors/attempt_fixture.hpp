@@ -48,7 +48,8 @@ public:
                      {[this](int32_t ppm, std::string message) {
                         note({ppm, std::move(message)});
                       },
-                      [this](run_report report) { finish(std::move(report)); }});
+                      [this](run_report report) { finish(std::move(report)); },
+                      [this](std::string bytes) { checkpoint = std::move(bytes); }});
   }
 
   run_report wait() {
@@ -65,12 +66,15 @@ public:
   }
 
   void cancel() { run_->cancel(); }
+  void preempt() { run_->preempt(); }
   void destroy() { run_.reset(); }
 
   std::vector<heard> progress() const {
     std::lock_guard lock(mutex_);
     return progress_;
   }
+  std::string checkpoint;  // to be read after the end
+
   size_t reports() const {
     std::lock_guard lock(mutex_);
     return reports_.size();

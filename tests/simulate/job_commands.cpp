@@ -99,6 +99,7 @@ void submit(world& w) {
     c.once = troupe::idempotency_row{j.user_id + " POST /jobs", w.new_id("key_"), "h1", 202, "queued " + j.id};
   w.say("submit " + j.id + " of " + j.user_id + ", hold " + std::to_string(j.hold) + (c.once ? ", with a key" : ""));
   if (w.random.one_in(10)) w.unwanted.insert(j.id);
+  if (w.random.one_in(10)) w.deadly.insert(j.id);
   w.said.push_back(c);
   request(w, c);
 }

@@ -161,6 +161,7 @@ void world::write_letters(const troupe::job& j) {
   if (vain || random.one_in(6)) write(in::reject{e, !vain && random.one_in(3)});
   if (vain || random.one_in(10)) return;
   write(in::start{e});
+  if (deadly.count(j.id) > 0) return;
   for (auto n = random.below(3); n > 0; --n) write(in::progress{e, static_cast<int32_t>(random.below(1'200'000)), ""});
   static const std::vector<run_outcome> outcomes{
       run_outcome::succeeded, run_outcome::succeeded, run_outcome::failed,   run_outcome::node_fault,
