@@ -118,10 +118,10 @@ TEST_CASE("a job that a draining node turned down has lost nothing by it") {
 TEST_CASE("a preempted job goes on elsewhere from its checkpoint, and both nodes are paid, once") {
   house_world w;
   change k;
-  k.node_key = node_key_row{sha256_hex("carols"), "user_carol", "nodes", w.wall};
+  k.node_key = make_node_key("carols", "user_carol", "nodes", w.wall);
   w.commit(k);
   fake_agent a{w, "a"}, b{w, "b"};
-  b.offer.node_key = "carols";
+  b.node_key = "carols";
   REQUIRE(a.join());
   auto id = w.submit();
   auto lease = a.start(id);
