@@ -159,9 +159,10 @@ beat_reply on_beat(node_pointer self, const node_beat& x) {
   if (x.session != s.session) return {false};
   s.last_beat_ms = s.h->steady();
   s.metrics = x.metrics;
-  s.leaves = s.leaves || x.draining;  // no process changes its mind about that
+  auto leaves_now = x.draining && !s.leaves;  // no process changes its mind about that
+  learn_drain(self, s.drain_until_ms, s.leaves || x.draining);
   compare_leases(self, x.holding);
-  if (s.last_beat_ms - s.stored_ms >= store_every_ms) store_beat(self, "online");
+  if (leaves_now || s.last_beat_ms - s.stored_ms >= store_every_ms) store_beat(self, "online");
   node_row drain;
   drain.drain_until_ms = s.drain_until_ms;
   return {true, drain_left_ms(drain, s.h->now_ms())};

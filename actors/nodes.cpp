@@ -380,6 +380,12 @@ void on_changed(nodes_pointer self) {
   s.next_watch_ms = s.next_list_ms = 0;
 }
 
+/// Only a bell: a node on another gateway hears it when it is stored that it beats.
+void ring(nodes_pointer self, const send_drain& x) {
+  auto found = self->state.here.find(x.node_id);
+  if (found != self->state.here.end()) self->send(found->second.handle, x);
+}
+
 nodes_actor::behavior_type nodes(nodes_pointer self, house* h) {
   self->state.h = h;
   self->set_exit_handler([self](caf::exit_msg& x) { on_exit(self, x); });
@@ -399,7 +405,7 @@ nodes_actor::behavior_type nodes(nodes_pointer self, house* h) {
       },
       [self](send_stop& x) { pass_on(self, x); },
       [self](send_ack& x) { pass_on(self, x); },
-      [self](send_drain& x) { pass_on(self, x); },
+      [self](const send_drain& x) { ring(self, x); },
       [self](const node_drains& x) { on_drains(self, x); },
       [self](const node_silent& x) { on_silent(self, x); },
       [self](announce_nodes) {
