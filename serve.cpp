@@ -14,6 +14,7 @@
 #include "commands.hpp"
 #include "config/log.hpp"
 #include "http/dev_account.hpp"
+#include "http/job_json.hpp"
 #include "http/routes.hpp"
 
 namespace troupe {
@@ -203,6 +204,7 @@ int run_gateway(config& settings, stop_signal& stop) {
   caf::actor_system system{*caf_config};
   h.emplace(system, settings);
   if (auto seats = db->open_membership()) h->cluster.expect_others();
+  h->read_job = read_submission_text;
   running_cast cast{system, start_cast(*h, *db, stop), {}};
   open_remembered_door(*h, settings);
   sit_down(*h, settings);

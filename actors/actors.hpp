@@ -32,6 +32,9 @@ wallets_actor spawn_wallets(house&);
 /// Does what is due by the clock: earnings mature, reservations lapse, billing sessions run out.
 billing_actor spawn_billing(house&);
 
+/// Does what is due for jobs by the clock, or because others ended: they expire, go on, or are made by timetables.
+calendar_actor spawn_calendar(house&);
+
 /// Supervises each live job.
 jobs_actor spawn_jobs(house&);
 

@@ -49,6 +49,14 @@ gate_actor::behavior_type gate(gate_pointer self, house* h) {
         x.passed_on = true;
         return self->delegate(a->jobs.get(), std::move(x));
       },
+      [=](amend_job& x) {
+        x.passed_on = true;
+        return self->delegate(a->jobs.get(), std::move(x));
+      },
+      [=](redrive_job& x) {
+        x.passed_on = true;
+        return self->delegate(a->jobs.get(), std::move(x));
+      },
       [=](send_run& x) { hand_in_once(self, a->nodes, x); },
       [=](send_stop& x) { hand_in_once(self, a->nodes, x); },
       [=](send_ack& x) { hand_in_once(self, a->nodes, x); },

@@ -32,6 +32,29 @@ struct await_job {
   bool passed_on = false;
 };
 
+/// Done, and durable.
+struct job_changed {
+  bool replayed = false;  // it was asked under that key before
+  std::string body;       // replayed: the first answer
+};
+/// Its owner changes it while it waits: errc::conflict when it does not. Negative: as before.
+struct amend_job {
+  using reply = job_changed;
+  std::string job_id, user_id;
+  int32_t priority = -1;
+  time_ms run_at_ms = -1;
+  bool passed_on = false;
+};
+/// Its owner pays for another life of a job that failed or died.
+struct redrive_job {
+  using reply = job_changed;
+  std::string job_id, user_id;
+  std::string key_id;                           // the API key that asks: its ceilings count
+  std::string once_scope, once_key, once_hash;  // once_key empty: may happen again
+  std::string answer;                           // to be kept under that key
+  bool passed_on = false;
+};
+
 // --- dispatcher: to the gateway that owns the duty shard ------------------------------------------
 /// Committed as queued, scheduled or waiting for a retry.
 struct jobs_waiting {
@@ -166,6 +189,18 @@ auto inspect(I& f, cancel_job& x) {
 template <class I>
 auto inspect(I& f, await_job& x) {
   return f(x.job_id, x.user_id, x.passed_on);
+}
+template <class I>
+auto inspect(I& f, job_changed& x) {
+  return f(x.replayed, x.body);
+}
+template <class I>
+auto inspect(I& f, amend_job& x) {
+  return f(x.job_id, x.user_id, x.priority, x.run_at_ms, x.passed_on);
+}
+template <class I>
+auto inspect(I& f, redrive_job& x) {
+  return f(x.job_id, x.user_id, x.key_id, x.once_scope, x.once_key, x.once_hash, x.answer, x.passed_on);
 }
 template <class I>
 auto inspect(I& f, jobs_waiting& x) {

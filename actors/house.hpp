@@ -13,6 +13,7 @@
 #include "config/config.hpp"
 #include "config/world.hpp"
 #include "model/limits.hpp"
+#include "model/pricing.hpp"
 #include "persistence/membership.hpp"
 
 namespace troupe {
@@ -82,6 +83,7 @@ struct directory {
   place<identity_actor> identity;
   place<wallets_actor> wallets;
   place<billing_actor> billing;
+  place<calendar_actor> calendar;
   place<jobs_actor> jobs;
   place<dispatcher_actor> own_dispatcher;
   place<dispatcher_port> dispatcher;  // whichever gateway has the duty
@@ -110,6 +112,8 @@ struct house {
   clock_fn now_ms = wall_ms;
   clock_fn steady = steady_ms;
   directory actors;
+  /// The JSON of a job as the API takes it; for jobs that timetables make.
+  std::function<outcome<submission>(const std::string& body, time_ms now_ms)> read_job;
   cluster_map cluster;
 
   /// When what a provider earns now may be paid out.

@@ -19,6 +19,9 @@
   X(checkpoint_ack) X(put_checkpoint) X(checkpoint_piece) X(get_checkpoint)
 // clang-format on
 
+// What is asked of `jobs`, wherever they are.
+#define TROUPE_EACH_WISH_TYPE(X) X(job_changed) X(amend_job) X(redrive_job)
+
 // clang-format off
 #define TROUPE_EACH_LOCAL_TYPE(X) \
   X(commit_results) X(commit_changes) X(ledger_health) X(get_health) X(find_job) X(job_page) X(list_jobs) \
@@ -102,6 +105,12 @@ using billing_actor = caf::typed_actor<
     // INTERNAL: what money does by itself: earnings mature, reservations lapse, billing sessions run out.
     told<tick>>;
 
+using calendar_actor = caf::typed_actor<
+    // Jobs that wait for others may go on.
+    told<rung>,
+    // INTERNAL: what the clock does: jobs expire, timetables fire.
+    told<tick>>;
+
 using job_actor = caf::typed_actor<
     // Something happened to the job.
     told<tell_job>,
@@ -117,6 +126,8 @@ using jobs_actor = caf::typed_actor<told<tell_job>, asked<cancel_job>, asked<awa
                                     told<cluster_changed>,
                                     // Lets the jobs of these shards go, then tells `gateways`.
                                     told<release_shards>,
+                                    // What its owner wants of a job that has no node.
+                                    asked<amend_job>, asked<redrive_job>,
                                     // INTERNAL: a job has nothing to do for now; one clock for all live jobs.
                                     told<passivate>, told<tick>>;
 
@@ -156,9 +167,10 @@ using node_port = caf::typed_actor<
     asked<put_checkpoint>, asked<get_checkpoint>>;
 
 /// A gateway as the others see it: passes everything on to whoever it is for.
-using gate_actor = dispatcher_port::extend<told<tell_job>, asked<cancel_job>, asked<await_job>, told<send_run>,
-                                           told<send_stop>, told<send_ack>, told<announce_nodes>, told<committed>,
-                                           told<forget_credential>, told<forget_user>, told<shards_moved>>;
+using gate_actor =
+    dispatcher_port::extend<told<tell_job>, asked<cancel_job>, asked<await_job>, asked<amend_job>, asked<redrive_job>,
+                            told<send_run>, told<send_stop>, told<send_ack>, told<announce_nodes>, told<committed>,
+                            told<forget_credential>, told<forget_user>, told<shards_moved>>;
 
 using door_actor = caf::typed_actor<
     // Gives a nonce for one join.
@@ -261,6 +273,7 @@ using stream_actor = listener_actor::extend<
 #define TROUPE_ADD(T) CAF_ADD_TYPE_ID(troupe, (troupe::T))
 CAF_BEGIN_TYPE_ID_BLOCK(troupe, first_custom_type_id)
 TROUPE_EACH_WIRE_TYPE(TROUPE_ADD)
+TROUPE_EACH_WISH_TYPE(TROUPE_ADD)
 TROUPE_EACH_LOCAL_TYPE(TROUPE_ADD)
 CAF_ADD_TYPE_ID(troupe, (troupe::agent_port))
 CAF_ADD_TYPE_ID(troupe, (troupe::node_port))

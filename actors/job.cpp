@@ -67,7 +67,7 @@ void perform(job_pointer self, const job& before, const job& next, const step& s
   if (s.vacates) self->send(h->actors.dispatcher.get(), slot_freed{before.node_id, before.id});
   if (s.stop_node) self->send(h->actors.nodes.get(), send_stop{before.node_id, {before.id, before.lease_epoch}});
   if (next.state == job_state::leased) order_run(self, next, false);
-  auto waits = next.state == job_state::queued || next.state == job_state::retry_wait;
+  auto waits = is_waiting(next.state) && next.state != job_state::blocked;
   if (waits) self->send(h->actors.dispatcher.get(), jobs_waiting{{brief_of(next, spec.needs)}});
   if (!is_granted(before.state) && is_terminal(next.state))
     self->send(h->actors.dispatcher.get(), job_withdrawn{next.id});

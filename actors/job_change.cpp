@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "model/node_mark.hpp"
+#include "model/spending.hpp"
 #include "model/usage.hpp"
 
 namespace troupe {
@@ -21,7 +22,7 @@ event_row event_of(const job& next, const step& s, time_ms now_ms) {
   e.progress_ppm = next.progress_ppm;
   e.message = e.terminal ? next.error_message : s.message;
   e.error_code = next.error_code;
-  e.value = next.cost;
+  e.value = e.terminal ? next.cost : next.hold;
   e.currency = next.currency;
   e.at_ms = now_ms;
   return e;
@@ -66,7 +67,7 @@ run_report believed(run_report r) {
 
 change change_of(const job& before, const job_spec& spec, const step& s, const run_report& report, time_ms now_ms) {
   change c;
-  c.moves = job_update{s.next};
+  c.moves = job_update{s.next, before.state == job_state::blocked, is_terminal(before.state)};
   if (s.attempt) c.attempt = attempt_of(before, s, now_ms);
   c.mark = mark_of(before, s, report, now_ms);
   if (s.settle) c.closes = close_of(before, *s.settle);
@@ -74,6 +75,26 @@ change change_of(const job& before, const job_spec& spec, const step& s, const r
   if (s.has_result) c.result = result_row{before.id, before.lease_epoch, believed(report)};
   if (is_terminal(s.next.state)) c.usage = usage_of(s.next, spec, s.has_result ? &report : nullptr);
   if (!s.event.empty()) c.events.push_back(event_of(s.next, s, now_ms));
+  return c;
+}
+
+change submit_change(job_insert x, const std::vector<spend_limit>& limits) {
+  const auto& j = x.row;
+  change c;
+  c.opens = hold_open{j.hold_id,
+                      j.id,
+                      {j.user_id, account_kind::available, j.currency},
+                      j.hold,
+                      guards_of(limits, j.currency, j.created_ms)};
+  event_row e;
+  e.user_id = j.user_id;
+  e.job_id = j.id;
+  e.kind = to_string(j.state);  // queued, scheduled or blocked
+  e.value = j.hold;
+  e.currency = j.currency;
+  e.at_ms = j.created_ms;
+  c.events.push_back(std::move(e));
+  c.submits = std::move(x);
   return c;
 }
 

@@ -7,6 +7,7 @@
 #include "actors/actors.hpp"
 #include "actors/entities.hpp"
 #include "actors/job.hpp"
+#include "actors/job_wishes.hpp"
 
 namespace troupe {
 
@@ -114,6 +115,16 @@ caf::result<job_view> route_first(jobs_pointer self, Ask& ask, int64_t patience_
   else
     route(self, open_question<Ask>{std::move(ask), promise, self->state.h->steady() + patience_ms});
   return promise;
+}
+
+/// Granted where the job's shard is. When nobody is known to have it, whoever asks may ask again.
+template <class Wish>
+caf::result<job_changed> grant_or_pass(jobs_pointer self, Wish& x) {
+  gate_actor gate;
+  auto where = owner_of(self, x, gate);
+  if (where == owner::us) return grant(self, *self->state.h, x);
+  if (where == owner::gate) return self->delegate(gate, std::move(x));
+  return to_error({errc::unavailable, "the job's gateway is not to be reached", {}, {}});
 }
 
 /// The owners may have changed.
@@ -242,6 +253,8 @@ jobs_actor::behavior_type jobs(jobs_pointer self, house* h) {
       [self](await_job& x) { return route_first(self, x, await_ms_max); },
       [self](cluster_changed) { on_changed(self); },
       [self](const release_shards& x) { release(self, x); },
+      [self](amend_job& x) { return grant_or_pass(self, x); },
+      [self](redrive_job& x) { return grant_or_pass(self, x); },
       [self](const passivate& x) { self->state.live.let_go(self, x.id); },
       [self](tick) { on_tick(self); },
   };

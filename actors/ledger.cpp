@@ -86,6 +86,7 @@ void commit_group(ledger_pointer self) {
     for (size_t i = 0; i < results.size(); ++i) s.waiting[i].promise.deliver(std::move(results[i]));
     s.waiting.clear();
     s.gathered = 0;
+    if (s.db->woke_waiting()) self->send(s.h->actors.calendar.get(), rung{});
     if (!users.empty()) self->send(s.h->actors.events.get(), committed{{users.begin(), users.end()}});
   } catch (const store_unavailable& e) {
     degrade(self, e.what());

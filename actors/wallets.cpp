@@ -2,7 +2,7 @@
 // ledger refuses what the owner does not have.
 #include "actors/actors.hpp"
 #include "actors/entities.hpp"
-#include "model/spending.hpp"
+#include "actors/job_change.hpp"
 
 namespace troupe {
 
@@ -23,31 +23,6 @@ struct wallet_state {
 };
 
 using wallet_pointer = wallet_actor::stateful_pointer<wallet_state>;
-
-event_row queued_event(const job& j) {
-  event_row e;
-  e.user_id = j.user_id;
-  e.job_id = j.id;
-  e.kind = to_string(j.state);  // queued, or scheduled
-  e.value = j.hold;
-  e.currency = j.currency;
-  e.at_ms = j.created_ms;
-  return e;
-}
-
-change change_of(job_entry& x, const std::vector<spend_limit>& limits) {
-  change c;
-  c.once = std::move(x.once);
-  auto& j = x.insert.row;
-  c.opens = hold_open{j.hold_id,
-                      j.id,
-                      {j.user_id, account_kind::available, j.currency},
-                      j.hold,
-                      guards_of(limits, j.currency, j.created_ms)};
-  c.events.push_back(queued_event(j));
-  c.submits = std::move(x.insert);
-  return c;
-}
 
 change change_of(deposit_money& x) {
   change c;
@@ -93,12 +68,14 @@ caf::result<commit_results> submit(wallet_pointer self, submit_jobs& ask) {
   for (auto& x : ask.jobs) {
     auto& j = x.insert.row;
     briefs->push_back({j.id, j.user_id, j.state, j.priority, 0, j.created_ms, j.run_at_ms, {}, x.insert.spec.needs});
-    changes.push_back(change_of(x, ask.limits));
+    auto once = std::move(x.once);
+    changes.push_back(submit_change(std::move(x.insert), ask.limits));
+    changes.back().once = std::move(once);
   }
   commit(self, std::move(changes), promise, [self, briefs](commit_results& answer, auto& p) {
     jobs_waiting told;
     for (size_t i = 0; i < briefs->size(); ++i)
-      if (answer.results[i].why == errc::ok && !answer.results[i].replayed)
+      if (answer.results[i].why == errc::ok && !answer.results[i].replayed && (*briefs)[i].state != job_state::blocked)
         told.jobs.push_back(std::move((*briefs)[i]));
     if (!told.jobs.empty()) self->send(self->state.h->actors.dispatcher.get(), std::move(told));
     p.deliver(std::move(answer));

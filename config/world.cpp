@@ -35,6 +35,17 @@ uint128 next_ulid() {
   return last;
 }
 
+std::string spelled(std::string_view prefix, uint128 id) {
+  constexpr std::string_view alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";  // Crockford: no I, L, O, U
+  constexpr size_t length = 26;
+  std::string out{prefix};
+  out += '_';
+  auto start = out.size();
+  out.resize(start + length);
+  for (auto i = length; i-- > 0; id >>= 5) out[start + i] = alphabet[static_cast<size_t>(id & 31)];
+  return out;
+}
+
 }  // namespace
 
 int64_t wall_ms() {
@@ -61,16 +72,14 @@ std::string random_bytes(size_t n) {
 
 std::string random_hex(size_t bytes) { return to_hex(random_bytes(bytes)); }
 
-std::string new_id(std::string_view prefix) {
-  constexpr std::string_view alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";  // Crockford: no I, L, O, U
-  constexpr size_t length = 26;
-  auto id = next_ulid();
-  std::string out{prefix};
-  out += '_';
-  auto start = out.size();
-  out.resize(start + length);
-  for (auto i = length; i-- > 0; id >>= 5) out[start + i] = alphabet[static_cast<size_t>(id & 31)];
-  return out;
+std::string new_id(std::string_view prefix) { return spelled(prefix, next_ulid()); }
+
+std::string id_for(std::string_view prefix, int64_t unix_ms, std::string_view words) {
+  auto hash = sha256_hex(std::to_string(unix_ms) + ' ' + std::string{words});
+  auto id = static_cast<uint128>(unix_ms) << 80;
+  for (size_t i = 0; i < 20; ++i)
+    id |= static_cast<uint128>(hash[i] <= '9' ? hash[i] - '0' : hash[i] - 'a' + 10) << (76 - 4 * i);
+  return spelled(prefix, id);
 }
 
 std::string sha256_hex(std::string_view text) {

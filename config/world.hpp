@@ -21,6 +21,9 @@ std::string random_hex(size_t bytes);
 /// `prefix` + "_" + a 26-character ULID: 48 bits of ms, 80 random bits; ids of one process rise strictly. Thread-safe.
 std::string new_id(std::string_view prefix);
 
+/// The same id for the same time and words, wherever it is made.
+std::string id_for(std::string_view prefix, int64_t unix_ms, std::string_view words);
+
 std::string sha256_hex(std::string_view);
 std::string to_hex(std::string_view bytes);
 std::string base64url(std::string_view bytes);  // no padding

@@ -1,6 +1,8 @@
 // Public words for jobs come from model/job.hpp; money is a decimal string.
 #include "http/job_json.hpp"
 
+#include <algorithm>
+
 #include "config/world.hpp"
 #include "model/limits.hpp"
 #include "model/params.hpp"
@@ -72,6 +74,46 @@ void read_demand(fields& f, demand& needs) {
   needs.min_trust_ppm = read_share(f, "min_trust");
 }
 
+/// RFC 3339 text, or Unix milliseconds.
+time_ms read_deadline(fields& f) {
+  auto* value = f.any("deadline");
+  if (value == nullptr) return 0;
+  if (value->is_string()) return f.time("deadline");
+  constexpr int64_t ms_max = 7'258'118'400'000;  // of the year 2200
+  return f.integer("deadline", 1, ms_max, 0);
+}
+
+/// Not before, not after, and behind whom.
+void read_waiting(fields& f, submission& s, time_ms now_ms) {
+  s.run_at_ms = f.time("run_at");
+  auto delay = f.integer("delay_seconds", 0, limits::wait_seconds_max, -1);
+  if (delay >= 0 && s.run_at_ms > 0) f.refuse("give run_at or delay_seconds, not both");
+  if (delay > 0) s.run_at_ms = now_ms + delay * 1000;
+  s.expires_ms = read_deadline(f);
+  if (s.expires_ms > 0 && s.expires_ms <= now_ms) f.refuse("deadline has passed already");
+  auto ttl = f.integer("queue_ttl_seconds", 1, limits::wait_seconds_max, 0);
+  if (ttl > 0) s.expires_ms = std::min(s.expires_ms > 0 ? s.expires_ms : INT64_MAX, now_ms + ttl * 1000);
+  if (s.expires_ms > 0 && s.run_at_ms >= s.expires_ms) f.refuse("run_at must be before the job's deadline");
+  for (auto& id : f.texts("depends_on", limits::parents_max, 128)) {
+    if (id.empty()) f.refuse("depends_on must name jobs");
+    auto& all = s.spec.parents;
+    if (std::find(all.begin(), all.end(), id) == all.end()) all.push_back(std::move(id));
+  }
+}
+
+/// `retry`: the pauses between attempts, doubled each time.
+void read_retry(fields& f, submission& s) {
+  auto* value = f.any("retry");
+  if (value == nullptr) return;
+  if (!value->is_object()) return f.refuse("retry must be an object");
+  fields r{*value};
+  s.retry_base_ms = r.integer("base_seconds", 1, limits::retry_base_seconds_max, 0) * 1000;
+  s.retry_max_ms = r.integer("max_seconds", 1, limits::retry_max_seconds_max, 0) * 1000;
+  if (s.retry_max_ms > 0 && s.retry_max_ms < std::max(s.retry_base_ms, limits::retry_base_ms))
+    r.refuse("max_seconds must not be below base_seconds");
+  if (auto bad = r.problem()) f.refuse("retry: " + bad->detail);
+}
+
 std::optional<failure> read_job_params(const json& params, submission& s) {
   s.spec.params = params.dump();
   auto read = read_params(s.spec.kind, s.spec.params);
@@ -123,6 +165,9 @@ json job_json(const job_view& v) {
             {"tags", v.spec.tags},
             {"result", v.result ? result_json(*v.result, v.spec.kind) : json(nullptr)},
             {"error", nullptr}};
+  if (j.run_at_ms > 0) body["run_at"] = time_json(j.run_at_ms);
+  if (j.expires_ms > 0) body["deadline"] = time_json(j.expires_ms);
+  if (!v.spec.parents.empty()) body["depends_on"] = v.spec.parents;
   if (!v.spec.description.empty()) body["description"] = v.spec.description;
   if (!j.error_code.empty()) body["error"] = {{"code", j.error_code}, {"message", j.error_message}};
   return body;
@@ -139,7 +184,7 @@ std::string event_frame(const event_row& e) {
             {"currency", to_string(e.currency)}};
   if (about_money && !e.job_id.empty()) data["withdrawal_id"] = e.job_id;
   auto about_billing = about_session || about_money;
-  if (e.kind == "queued" || e.kind == "scheduled" || e.kind == "session_started")
+  if (e.kind == "queued" || e.kind == "scheduled" || e.kind == "blocked" || e.kind == "session_started")
     data["hold"] = {{"amount", format_amount(e.value)}, {"currency", to_string(e.currency)}};
   if (e.attempt > 0) data["attempt"] = e.attempt;
   if (!e.node_id.empty()) data["provider_id"] = e.node_id;
@@ -161,7 +206,13 @@ std::string event_frame(const event_row& e) {
   return frame.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-outcome<submission> read_submission(const json& body) {
+outcome<submission> read_submission_text(const std::string& text, time_ms now_ms) {
+  auto body = parse_object(text);
+  if (auto bad = std::get_if<failure>(&body)) return *bad;
+  return read_submission(std::get<json>(body), now_ms);
+}
+
+outcome<submission> read_submission(const json& body, time_ms now_ms) {
   fields f{body};
   submission s;
   auto type = f.text("type", 32, true);
@@ -172,13 +223,13 @@ outcome<submission> read_submission(const json& body) {
   s.currency = f.currency("currency");
   s.fee_inclusive = read_fee_mode(f);
   s.priority = static_cast<int32_t>(f.integer("priority", 0, limits::priority_max, 5));
-  s.run_at_ms = f.time("run_at");
   s.max_attempts = static_cast<int32_t>(f.integer("max_attempts", 1, limits::attempts_max, 3));
   s.hold_window_ms =
       f.integer("hold_seconds", limits::hold_window_ms_min / 1000, limits::timeout_ms_max / 1000, 0) * 1000;
   s.stall_ms = f.integer("stall_timeout_seconds", limits::stall_ms_min / 1000, limits::timeout_ms_max / 1000, 0) * 1000;
+  read_waiting(f, s, now_ms);
+  read_retry(f, s);
   s.spec.tags = f.texts("tags", limits::tags_max, 128);
-  if (!f.texts("depends_on", 64, 128).empty()) f.refuse("depends_on is not supported yet");
   auto* params = f.any("params");
   if (params == nullptr) f.refuse("params is required");
   if (params != nullptr && !params->is_object()) f.refuse("params must be an object");

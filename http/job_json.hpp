@@ -15,8 +15,10 @@ std::string event_frame(const event_row&);
 std::string_view to_fee_mode(bool inclusive);
 std::optional<bool> read_fee_mode(fields&);
 
-/// Reads the body of `POST /api/v1/jobs`.
-outcome<submission> read_submission(const json& body);
+/// Reads the body of `POST /api/v1/jobs`; times to wait count from now.
+outcome<submission> read_submission(const json& body, time_ms now_ms);
+/// The same from text; for timetables.
+outcome<submission> read_submission_text(const std::string& body, time_ms now_ms);
 
 /// The answer to a submit: everything in it is known before the commit, so that it can be stored with it.
 json submitted_json(const job&, time_ms now_ms);

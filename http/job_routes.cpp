@@ -8,12 +8,27 @@ namespace troupe {
 
 namespace {
 
-/// Body -> priced job with its stored answer.
-outcome<job_entry> plan(const call& c, const json& body, const std::string& content, const std::string& key_suffix) {
-  auto read = read_submission(body);
+/// "#2" is the third job of the batch; those that were refused have no id.
+std::optional<failure> name_parents(std::vector<std::string>& parents, const std::vector<std::string>& batch) {
+  for (auto& id : parents) {
+    if (!id.starts_with('#')) continue;
+    auto digits = id.size() > 1 && id.size() < 6 && id.find_first_not_of("0123456789", 1) == std::string::npos;
+    auto place = digits ? static_cast<size_t>(std::stoi(id.substr(1))) : batch.size();
+    if (place >= batch.size()) return failure{errc::invalid, "depends_on: " + id + " is no earlier job of this batch"};
+    if (batch[place].empty()) return failure{errc::conflict, "depends_on: job " + id + " of this batch was refused"};
+    id = batch[place];
+  }
+  return std::nullopt;
+}
+
+/// Body -> priced job with its stored answer. `batch`: the ids of the jobs before it in the same request.
+outcome<job_entry> plan(const call& c, const json& body, const std::string& content, const std::string& key_suffix,
+                        const std::vector<std::string>& batch = {}) {
+  auto now = c.e.h.now_ms();
+  auto read = read_submission(body, now);
   if (auto bad = std::get_if<failure>(&read)) return *bad;
   auto& s = std::get<submission>(read);
-  auto now = c.e.h.now_ms();
+  if (auto bad = name_parents(s.spec.parents, batch)) return *bad;
   s.key_id = c.who.key_id;
   auto& settings = c.e.h.settings;
   auto planned = plan_job(s, new_id("job"), c.who.user_id, settings.fee_bps, now, settings.prices);
@@ -46,21 +61,56 @@ void submit(const call_ptr& c) {
 /// The answers of a batch, in order: those refused before the wallet are in their places already.
 struct batch {
   json answers = json::array();
-  std::vector<size_t> places;  // of the jobs that were sent on
+  std::vector<size_t> places;            // of the jobs that were sent on
+  std::vector<std::string> ids;          // of all; empty: refused before
+  std::map<size_t, job_entry> children;  // those that name others of the batch, by their place
 };
+using batch_ptr = std::shared_ptr<batch>;
 
 json refusal_json(const call& c, const failure& f) { return json::parse(error_reply(f, c.request.request_id).body); }
 
-void reply_batch(const call_ptr& c, batch& b, const commit_results& done) {
+void send_batch(const call_ptr& c, const batch_ptr& b, std::vector<job_entry> jobs);
+
+/// Sent again under its key, a parent answers with the id it got the first time; a child that was refused then and is
+/// new now must depend on that one.
+std::vector<job_entry> children_of_replayed(batch& b, const commit_results& done) {
+  std::map<std::string, std::string> first_id;
+  for (size_t i = 0; i < done.results.size(); ++i)
+    if (done.results[i].replayed) first_id[b.ids[b.places[i]]] = b.answers[b.places[i]].value("job_id", "");
+  std::vector<job_entry> again;
+  std::vector<size_t> places;
+  for (size_t i = 0; i < done.results.size() && !first_id.empty(); ++i) {
+    auto child = b.children.find(b.places[i]);
+    if (done.results[i].why != errc::not_found || child == b.children.end()) continue;
+    for (auto& id : child->second.insert.spec.parents)
+      if (first_id.contains(id)) id = first_id[id];
+    places.push_back(child->first);
+    again.push_back(std::move(child->second));
+    b.children.erase(child);
+  }
+  if (!again.empty()) b.places = std::move(places);
+  return again;
+}
+
+void reply_batch(const call_ptr& c, const batch_ptr& b, const commit_results& done) {
   for (size_t i = 0; i < done.results.size(); ++i) {
     auto& result = done.results[i];
-    auto& answer = b.answers[b.places[i]];
+    auto& answer = b->answers[b->places[i]];
     if (result.why != errc::ok)
       answer = refusal_json(*c, to_failure(result));
     else if (result.replayed)
       answer = json::parse(result.body);
   }
-  c->reply(202, {{"jobs", std::move(b.answers)}});
+  auto again = children_of_replayed(*b, done);
+  if (again.empty()) return c->reply(202, {{"jobs", std::move(b->answers)}});
+  for (size_t i = 0; i < again.size(); ++i)
+    b->answers[b->places[i]] = submitted_json(again[i].insert.row, again[i].insert.row.created_ms);
+  send_batch(c, b, std::move(again));
+}
+
+void send_batch(const call_ptr& c, const batch_ptr& b, std::vector<job_entry> jobs) {
+  ask(c, c->e.h.actors.wallets.get(), submit_jobs{c->who.user_id, std::move(jobs), c->who.limits},
+      [c, b](const commit_results& done) { reply_batch(c, b, done); });
 }
 
 void submit_batch(const call_ptr& c) {
@@ -72,23 +122,25 @@ void submit_batch(const call_ptr& c) {
     f.refuse("jobs must be an array of 1 to " + std::to_string(limits::batch_jobs_max) + " jobs");
   if (auto bad = f.problem()) return c->refuse(*bad);
   auto b = std::make_shared<batch>();
-  submit_jobs message{c->who.user_id, {}, c->who.limits};
+  std::vector<job_entry> jobs;
   for (auto& item : *list) {
     auto index = b->answers.size();
-    auto entry = item.is_object() ? plan(*c, item, item.dump(), "#" + std::to_string(index))
+    auto entry = item.is_object() ? plan(*c, item, item.dump(), "#" + std::to_string(index), b->ids)
                                   : outcome<job_entry>{failure{errc::invalid, "a job must be an object", {}, {}}};
     if (auto bad = std::get_if<failure>(&entry)) {
       b->answers.push_back(refusal_json(*c, *bad));
+      b->ids.emplace_back();
       continue;
     }
     auto& x = std::get<job_entry>(entry);
     b->answers.push_back(submitted_json(x.insert.row, x.insert.row.created_ms));
+    b->ids.push_back(x.insert.row.id);
     b->places.push_back(index);
-    message.jobs.push_back(std::move(x));
+    if (!x.insert.spec.parents.empty() && x.once) b->children.emplace(index, x);
+    jobs.push_back(std::move(x));
   }
-  if (message.jobs.empty()) return c->reply(202, {{"jobs", std::move(b->answers)}});
-  ask(c, c->e.h.actors.wallets.get(), std::move(message),
-      [c, b](const commit_results& done) { reply_batch(c, *b, done); });
+  if (jobs.empty()) return c->reply(202, {{"jobs", std::move(b->answers)}});
+  send_batch(c, b, std::move(jobs));
 }
 
 /// An admin may look at everybody's jobs.
@@ -110,6 +162,11 @@ void list(const call_ptr& c) {
       return c->refuse(
           {errc::invalid, "status must be queued, processing, cancelling, completed, failed or cancelled", {}, {}});
     filter.status = status;
+  }
+  if (auto word = query_value(query, "state"); !word.empty()) {
+    filter.state = parse_job_state(word);
+    auto fits = filter.state && (!filter.status || public_status(*filter.state) == *filter.status);
+    if (!fits) return c->refuse({errc::invalid, "state must be a job's state, and one of that status", {}, {}});
   }
   auto wanted = *limit;
   ask(c, c->e.h.actors.reader(), list_jobs{std::move(filter)}, [c, wanted](const job_page& page) {
@@ -139,7 +196,9 @@ void add_job_routes(std::vector<route>& rows) {
   rows.push_back({"POST", "/api/v1/jobs", access::user, "Submit a job: holds the money and queues it", submit});
   rows.push_back({"POST", "/api/v1/jobs/batch", access::user, "Submit up to 1,000 jobs", submit_batch,
                   limits::batch_body_bytes_max});
-  rows.push_back({"GET", "/api/v1/jobs", access::user, "Your jobs, newest first: ?status=&limit=&before=", list});
+  rows.push_back(
+      {"GET", "/api/v1/jobs", access::user, "Your jobs, newest first: ?status=&state=&limit=&before=", list});
+  add_job_wish_routes(rows);
   rows.push_back(
       {"DELETE", "/api/v1/jobs/{id}", access::user, "Cancel a job; what it used is paid, the rest released", cancel});
 }

@@ -77,6 +77,7 @@ const std::vector<route>& routes() {
     add_job_routes(rows);  // the hot ones first: the router looks from the top
     add_completion_routes(rows);
     add_auth_routes(rows);
+    add_schedule_routes(rows);
     add_money_routes(rows);
     add_pricing_routes(rows);
     add_rental_routes(rows);

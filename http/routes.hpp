@@ -97,6 +97,8 @@ inline void forget(const call& c, const std::string& user_id) {
 // Groups of rows, each in its own file.
 void add_auth_routes(std::vector<route>&);
 void add_job_routes(std::vector<route>&);
+void add_job_wish_routes(std::vector<route>&);
+void add_schedule_routes(std::vector<route>&);
 void add_completion_routes(std::vector<route>&);
 void add_money_routes(std::vector<route>&);
 void add_pricing_routes(std::vector<route>&);

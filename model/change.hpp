@@ -9,6 +9,7 @@
 #include "model/devices.hpp"
 #include "model/fleet.hpp"
 #include "model/job.hpp"
+#include "model/schedule.hpp"
 
 namespace troupe {
 
@@ -120,6 +121,8 @@ struct job_insert {
 /// Compare-and-set on `version` (next.version - 1) and, through it, on the epoch.
 struct job_update {
   job next;
+  bool unblocks = false;  // it waited for its parents; into the queue only when all of them have succeeded
+  bool redrives = false;  // out of failed or dead, the only way back to life
 };
 
 struct attempt_row {
@@ -339,6 +342,8 @@ struct change {
   std::optional<checkpoint_chunk> checkpoint;
   std::string forgets_checkpoints;  // of this job
   std::optional<node_drain> drains;
+  std::optional<schedule_write> schedules;
+  std::optional<firing> fires;
   amount low_balance = 0;  // a user's available dGPU that falls below this is told by an event in the same transaction
 };
 

@@ -4,27 +4,28 @@
 #include <algorithm>
 #include <cassert>
 
+#include "model/job_steps.hpp"
 #include "model/limits.hpp"
 
 namespace troupe {
 
+using namespace job_input;
+using namespace steps;
+
 namespace {
 
-using namespace job_input;
+/// A message of another grant than the newest changes nothing. (24)
+bool is_stale(const job& j, int64_t epoch) { return epoch != j.lease_epoch; }
 
-constexpr int64_t retry_base_ms = 1'000;
-constexpr int64_t retry_max_ms = 60'000;
+}  // namespace
 
-step refuse(errc why) {
+step steps::refuse(errc why) {
   step s;
   s.why = why;
   return s;
 }
 
-/// A message of another grant than the newest changes nothing. (24)
-bool is_stale(const job& j, int64_t epoch) { return epoch != j.lease_epoch; }
-
-step go(const job& j, job_state to) {
+step steps::go(const job& j, job_state to) {
   step s;
   s.next = j;
   s.next.state = to;
@@ -34,7 +35,7 @@ step go(const job& j, job_state to) {
 
 /// Every way out of life: the hold is resolved here and nowhere else. `paid`: for the newest attempt; what accrued
 /// before is paid with it.
-step end(const job& j, job_state to, std::string_view event, settlement paid, time_ms now) {
+step steps::end(const job& j, job_state to, std::string_view event, settlement paid, time_ms now) {
   assert(is_terminal(to));
   auto s = go(j, to);
   s.event = event;
@@ -45,16 +46,21 @@ step end(const job& j, job_state to, std::string_view event, settlement paid, ti
   return s;
 }
 
-step end_with_error(const job& j, job_state to, std::string code, std::string message, settlement paid, time_ms now) {
+step steps::end_with_error(const job& j, job_state to, std::string code, std::string message, settlement paid,
+                           time_ms now) {
   auto s = end(j, to, "failed", paid, now);
   s.next.error_code = std::move(code);
   s.next.error_message = std::move(message);
   return s;
 }
 
-/// base * 2^n, at most a minute, times 0.5 to 1.5.
-int64_t backoff_ms(int32_t attempts, int32_t jitter_ppm) {
-  auto pause = std::min(retry_max_ms, retry_base_ms << std::clamp(attempts - 1, 0, 6));
+namespace {
+
+/// base * 2^n, at most the job's bound, times 0.5 to 1.5.
+int64_t backoff_ms(const job& j, int32_t attempts, int32_t jitter_ppm) {
+  auto base = j.retry_base_ms > 0 ? j.retry_base_ms : limits::retry_base_ms;
+  auto most = j.retry_max_ms > 0 ? j.retry_max_ms : std::max(base, limits::retry_max_ms);
+  auto pause = std::min(most, base << std::clamp(attempts - 1, 0, limits::attempts_max));
   return pause / 2 + pause * jitter_ppm / 1'000'000;
 }
 
@@ -113,7 +119,7 @@ step lose(const job& j, time_ms now, int32_t jitter_ppm) {
   if (std::find(lost_on.begin(), lost_on.end(), j.node_id) == lost_on.end()) lost_on.push_back(j.node_id);
   auto poison = std::ssize(lost_on) >= limits::poison_nodes;
   auto s = poison ? end_with_error(j, job_state::dead, "poison", "its nodes were lost, one after the other", {}, now)
-                  : retry(j, attempt_outcome::lost, backoff_ms(1, jitter_ppm) / 2, "lost", "the node was lost", now);
+                  : retry(j, attempt_outcome::lost, backoff_ms(j, 1, jitter_ppm) / 2, "lost", "the node was lost", now);
   s.attempt = attempt_outcome::lost;
   s.next.rare.lost_on = std::move(lost_on);
   return s;
@@ -153,7 +159,7 @@ step on(const job& j, const due&, time_ms now, int32_t) {  // (2, 10)
 }
 
 step on(const job& j, const claim& c, time_ms now, int32_t) {  // (3)
-  if (j.state != job_state::queued) return refuse(errc::conflict);
+  if (j.state != job_state::queued || is_late(j, now)) return refuse(errc::conflict);
   auto s = go(j, job_state::leased);
   s.next.lease_epoch += 1;
   s.next.deliveries += 1;
@@ -235,7 +241,7 @@ step finish_granted(const job& j, const finish& f, int64_t ran_ms, time_ms now, 
       [[fallthrough]];
     case run_outcome::cancelled: {  // (19); unasked it is the node's own doing, and another one gets the job
       if (j.state != job_state::cancelling)
-        return retry(j, attempt_outcome::lost, backoff_ms(1, jitter_ppm), "lost", "the node stopped it", now);
+        return retry(j, attempt_outcome::lost, backoff_ms(j, 1, jitter_ppm), "lost", "the node stopped it", now);
       auto s = end(j, job_state::cancelled, "cancelled", paid, now);
       s.attempt = attempt_outcome::cancelled;
       s.has_result = true;
@@ -248,7 +254,7 @@ step finish_granted(const job& j, const finish& f, int64_t ran_ms, time_ms now, 
     s.attempt = attempt_outcome::cancelled;
     return s;
   }
-  return retry(j, attempt_outcome::failed, backoff_ms(j.attempts, jitter_ppm), r.error_code, r.error_message, now);
+  return retry(j, attempt_outcome::failed, backoff_ms(j, j.attempts, jitter_ppm), r.error_code, r.error_message, now);
 }
 
 step on(const job& j, const finish& f, time_ms now, int32_t jitter_ppm) {
@@ -274,7 +280,7 @@ step on(const job& j, const lost& l, time_ms now, int32_t jitter_ppm) {  // (13,
 step on(const job& j, const deadline& d, time_ms now, int32_t jitter_ppm) {  // (15)
   if (is_stale(j, d.epoch)) return refuse(errc::stale);
   if (j.state != job_state::running) return refuse(errc::conflict);
-  auto s = retry(j, attempt_outcome::timed_out, backoff_ms(j.attempts, jitter_ppm), "timeout",
+  auto s = retry(j, attempt_outcome::timed_out, backoff_ms(j, j.attempts, jitter_ppm), "timeout",
                  "the node did not end it in time", now);
   s.stop_node = true;
   return s;
@@ -286,6 +292,12 @@ step stop(const job& j, time_ms now) {
   s.stop_node = true;
   return s;
 }
+
+step on(const job& j, const expire& x, time_ms now, int32_t) { return on_waiting(j, x, now); }
+step on(const job& j, const parents_done& x, time_ms now, int32_t) { return on_waiting(j, x, now); }
+step on(const job& j, const parent_failed& x, time_ms now, int32_t) { return on_waiting(j, x, now); }
+step on(const job& j, const amend& x, time_ms now, int32_t) { return on_waiting(j, x, now); }
+step on(const job& j, const redrive& x, time_ms now, int32_t) { return on_waiting(j, x, now); }
 
 step on(const job& j, const cancel&, time_ms now, int32_t) {
   switch (j.state) {

@@ -35,6 +35,11 @@ constexpr bool is_granted(job_state s) {
   return s == job_state::leased || s == job_state::running || s == job_state::cancelling;
 }
 std::string_view to_string(job_state);
+std::optional<job_state> parse_job_state(std::string_view);
+/// Neither granted nor over.
+constexpr bool is_waiting(job_state s) {
+  return s == job_state::blocked || s == job_state::scheduled || s == job_state::queued || s == job_state::retry_wait;
+}
 /// The word of the public API: queued, processing, cancelling, completed, failed, cancelled.
 std::string_view public_status(job_state);
 
@@ -100,6 +105,9 @@ struct job {
   std::string key_id;          // the API key it was submitted with; empty: none
   std::string devices;         // of the newest grant, as of format_shares
   job_rare rare;
+  time_ms expires_ms = 0;     // not granted to a node by then: it expires; 0: never
+  int64_t retry_base_ms = 0;  // of the pauses between attempts; 0: the usual
+  int64_t retry_max_ms = 0;
 
   friend bool operator==(const job&, const job&) = default;
 };
@@ -164,6 +172,23 @@ struct funds {
 struct stalled {
   int64_t epoch = 0;
 };
+/// It waited too long. (21)
+struct expire {};
+/// Every job it depends on has succeeded. (2)
+struct parents_done {};
+/// One of them never will. (2)
+struct parent_failed {
+  std::string parent_id;
+};
+/// Its owner thinks otherwise while it waits; negative: as before.
+struct amend {
+  int32_t priority = -1;
+  time_ms run_at_ms = -1;
+};
+/// Its owner pays for another life of a job that failed. (23)
+struct redrive {
+  std::string hold_id;  // of the new hold
+};
 
 template <class I>
 auto inspect(I& f, extend& x) {
@@ -176,6 +201,18 @@ auto inspect(I& f, funds& x) {
 template <class I>
 auto inspect(I& f, stalled& x) {
   return f(x.epoch);
+}
+template <class I>
+auto inspect(I& f, parent_failed& x) {
+  return f(x.parent_id);
+}
+template <class I>
+auto inspect(I& f, amend& x) {
+  return f(x.priority, x.run_at_ms);
+}
+template <class I>
+auto inspect(I& f, redrive& x) {
+  return f(x.hold_id);
 }
 }  // namespace job_input
 
@@ -224,12 +261,21 @@ template <class I>
 auto inspect(I& f, quarantine& x) {
   return f(x.why);
 }
+template <class I>
+auto inspect(I& f, expire&) {
+  return f();
+}
+template <class I>
+auto inspect(I& f, parents_done&) {
+  return f();
+}
 }  // namespace job_input
 
 using any_job_input =
     std::variant<job_input::due, job_input::claim, job_input::reject, job_input::start, job_input::progress,
                  job_input::finish, job_input::lost, job_input::deadline, job_input::cancel, job_input::grace_over,
-                 job_input::quarantine, job_input::extend, job_input::funds, job_input::stalled>;
+                 job_input::quarantine, job_input::extend, job_input::funds, job_input::stalled, job_input::expire,
+                 job_input::parents_done, job_input::parent_failed, job_input::amend, job_input::redrive>;
 
 enum class attempt_outcome : uint8_t { open, succeeded, failed, timed_out, lost, rejected, cancelled, preempted };
 std::string_view to_string(attempt_outcome);
@@ -255,6 +301,11 @@ struct step {
   bool vacates = false;     // the node's slot is free again
   bool stop_node = false;   // tell the node to stop this epoch
 };
+
+/// A redriven job holds money anew: "hold_X", "hold_X.1", "hold_X.2" ...
+std::string next_hold_id(const std::string&);
+/// Empty for the first.
+std::string hold_before(const std::string&);
 
 /// REQUIRES: now_ms is the server's clock. `jitter_ppm` (0..1'000'000) spreads retries; it comes from outside.
 step advance(const job&, const any_job_input&, time_ms now_ms, int32_t jitter_ppm = 500'000);
@@ -285,7 +336,7 @@ auto inspect(I& f, job& x) {
            x.currency, x.pricing, x.price_in, x.price_out, x.min_tokens, x.fee_bps, x.hold_id, x.hold, x.cost,
            x.timeout_ms, x.node_id, x.node_session, x.provider_user, x.node_rate, x.created_ms, x.run_at_ms,
            x.leased_ms, x.started_ms, x.finished_ms, x.progress_ppm, x.error_code, x.error_message, x.price_cached,
-           x.fee_inclusive, x.key_id, x.devices, x.rare);
+           x.fee_inclusive, x.key_id, x.devices, x.rare, x.expires_ms, x.retry_base_ms, x.retry_max_ms);
 }
 
 }  // namespace troupe

@@ -49,7 +49,8 @@ struct job_spec {
   std::string params;  // JSON object text, checked by model/params.hpp at the edge and decoded by the executor
   demand needs;
   std::vector<std::string> tags;
-  int64_t timeout_ms = 0;  // wall clock of one attempt
+  int64_t timeout_ms = 0;            // wall clock of one attempt
+  std::vector<std::string> parents;  // ids of jobs that must succeed before
 };
 
 struct artifact {
@@ -93,7 +94,7 @@ auto inspect(I& f, demand& x) {
 }
 template <class I>
 auto inspect(I& f, job_spec& x) {
-  return f(x.kind, x.name, x.description, x.params, x.needs, x.tags, x.timeout_ms);
+  return f(x.kind, x.name, x.description, x.params, x.needs, x.tags, x.timeout_ms, x.parents);
 }
 template <class I>
 auto inspect(I& f, artifact& x) {

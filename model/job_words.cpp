@@ -15,6 +15,12 @@ constexpr std::array<std::string_view, job_states> state_names{
 
 std::string_view to_string(job_state s) { return state_names[static_cast<size_t>(s)]; }
 
+std::optional<job_state> parse_job_state(std::string_view word) {
+  for (int i = 0; i < job_states; ++i)
+    if (state_names[static_cast<size_t>(i)] == word) return static_cast<job_state>(i);
+  return std::nullopt;
+}
+
 std::string_view public_status(job_state s) {
   switch (s) {
     case job_state::blocked:

@@ -53,6 +53,10 @@ outcome<job> plan_job(submission& s, std::string job_id, std::string user_id, in
   j.rare.stall_ms = s.stall_ms;
   j.user_id = std::move(user_id);
   j.state = s.run_at_ms > now_ms ? job_state::scheduled : job_state::queued;
+  if (!s.spec.parents.empty()) j.state = job_state::blocked;
+  j.expires_ms = s.expires_ms;
+  j.retry_base_ms = s.retry_base_ms;
+  j.retry_max_ms = s.retry_max_ms;
   j.max_attempts = s.max_attempts;
   j.priority = s.priority;
   j.currency = s.currency.value_or(by_token ? asset::credit : asset::dgpu);

@@ -17,6 +17,8 @@ struct submission {
   int32_t priority = 5;
   int32_t max_attempts = 3;
   time_ms run_at_ms = 0;
+  time_ms expires_ms = 0;
+  int64_t retry_base_ms = 0, retry_max_ms = 0;
   int64_t prompt_bytes = 0;           // inference: no prompt has more tokens than bytes
   int64_t max_tokens = 0;             // inference
   std::optional<bool> fee_inclusive;  // default: the book's

@@ -67,7 +67,8 @@ void audit_accounts(audit&);  // REQUIRES: after audit_journal
 void audit_holds(audit&);     // REQUIRES: after audit_journal
 void audit_jobs(audit&);      // REQUIRES: after audit_journal
 void audit_spending(audit&);
-void audit_usage(audit&);        // REQUIRES: after audit_journal. Days, purchases and sessions
-void audit_withdrawals(audit&);  // REQUIRES: after audit_journal
+void audit_usage(audit&);  // REQUIRES: after audit_journal. Days, purchases and sessions
+void audit_withdrawals(audit&);
+void audit_waiting(audit&);  // REQUIRES: after audit_journal
 
 }  // namespace troupe::sql

@@ -53,6 +53,20 @@ auto inspect(I& f, spend_limit& x) {
   return f(x.scope, x.period, x.currency, x.limit);
 }
 
+template <class I>
+auto inspect(I& f, schedule& x) {
+  return f(x.id, x.user_id, x.key_id, x.name, x.cron, x.job, x.overlap, x.catch_up, x.enabled, x.version, x.start_ms,
+           x.end_ms, x.next_ms, x.last_ms, x.last_job_id, x.last_error, x.created_ms, x.changed_ms);
+}
+template <class I>
+auto inspect(I& f, firing& x) {
+  return f(x.schedule_id, x.fire_ms, x.at_ms, x.job_id, x.error);
+}
+
+inline const std::string schedule_columns =
+    "id,user_id,key_id,name,cron,job,overlap,catch_up,enabled,version,start_ms,end_ms,next_ms,last_ms,last_job_id,"
+    "last_error,created_ms,changed_ms";
+inline const std::string firing_columns = "schedule_id,fire_ms,at_ms,job_id,error";
 inline const std::string wallet_columns = "owner,wallet_type,solana_address,created_ms";
 inline const std::string withdrawal_columns =
     "id,user_id,hold_id,to_address,source,asset,amount,fee,state,created_ms,expires_ms,changed_ms,note";
@@ -66,11 +80,11 @@ inline const std::string job_columns =
     "id,user_id,state,version,lease_epoch,attempts,deliveries,max_attempts,priority,currency,pricing,price_in,"
     "price_out,min_tokens,fee_bps,hold_id,hold,cost,timeout_ms,node_id,node_session,provider_user,node_rate,"
     "created_ms,run_at_ms,leased_ms,started_ms,finished_ms,progress_ppm,error_code,error_message,price_cached,fee_"
-    "inclusive,key_id,devices,rare";
+    "inclusive,key_id,devices,rare,expires_ms,retry_base_ms,retry_max_ms";
 inline const std::string demand_columns =
     "gpu_type,gpu_count,vram_mb,region,model,labels,rate_max,cpu_cores,memory_mb,disk_mb,exclusive,spread,min_trust_"
     "ppm";
-inline const std::string spec_columns = "kind,name,description,params," + demand_columns + ",tags,limit_ms";
+inline const std::string spec_columns = "kind,name,description,params," + demand_columns + ",tags,limit_ms,parents";
 inline const std::string report_columns =
     "outcome,ran_ms,exit_code,stdout_text,stderr_text,stdout_truncated,stderr_truncated,text,finish_reason,"
     "prompt_tokens,completion_tokens,artifacts,error_code,error_message,cached_tokens";

@@ -17,6 +17,8 @@ const std::string move_columns =
     " node_session=?, provider_user=?, node_rate=?, run_at_ms=?, leased_ms=?, started_ms=?, finished_ms=?,"
     " progress_ppm=?, error_code=?, error_message=?, devices=?, hold=?, rare=?";
 const std::string move_guard = " WHERE id=? AND version=? AND lease_epoch<=? AND ended=0";
+/// What is over stays over, but for these (ended_word).
+const std::string redrive_guard = " WHERE id=? AND version=? AND lease_epoch<? AND ended IN (2,4)";
 
 struct move_values {
   const job& j;
@@ -32,15 +34,22 @@ auto inspect(I& f, move_values& x) {
 }  // namespace
 
 int ended_word(job_state s) {
-  if (!is_terminal(s)) return 0;
-  if (s == job_state::succeeded) return 1;
-  return s == job_state::cancelled ? 3 : 2;
+  switch (s) {
+    case job_state::succeeded: return 1;
+    case job_state::failed: return 2;
+    case job_state::cancelled: return 3;
+    case job_state::dead: return 4;
+    case job_state::expired: return 5;
+    default: return 0;
+  }
 }
 
 job_book::job_book(connection& db)
     : find_job_{db, "SELECT version,lease_epoch,ended FROM jobs WHERE id=?"},
+      find_state_{db, "SELECT state FROM jobs WHERE id=?"},
       find_attempt_{db, "SELECT outcome FROM attempts WHERE job_id=? AND epoch=?"},
       any_result_{db, "SELECT 1 FROM results WHERE job_id=? AND epoch=?"},
+      redrive_{db, "UPDATE jobs SET " + move_columns + ", ended=?, hold_id=?, expires_ms=?" + redrive_guard},
       insert_jobs_{db, "INSERT INTO jobs(" + job_columns + ",ended) VALUES(" + marks_of(job_columns) + ",?)"},
       insert_specs_{db, "INSERT INTO job_specs(job_id," + spec_columns + ") VALUES(?," + marks_of(spec_columns) + ")"},
       move_jobs_{db, "UPDATE jobs SET " + move_columns + move_guard},
@@ -137,7 +146,7 @@ bool job_book::check(const change& c, change_result& r) {
   if (c.attempt && !check_attempt(*c.attempt, r)) return false;
   if (c.result && has_result({c.result->job_id, c.result->epoch}))
     return refuse(r, errc::conflict, "job " + c.result->job_id + " already has the result of that attempt");
-  return !c.moves || check_move(c.moves->next, r);
+  return !c.moves || check_move(*c.moves, r);
 }
 
 /// An attempt ends once; only a late success may still replace another end (transition 7b).
@@ -152,10 +161,23 @@ bool job_book::check_attempt(const attempt_row& a, change_result& r) {
   return open || late_success || refuse(r, errc::conflict, about + " has already ended");
 }
 
-bool job_book::check_move(const job& next, change_result& r) {
+/// The only way out of an end. One that is not in the row yet is asked for again.
+bool job_book::check_redrive(const job_update& move, const known& now, change_result& r) {
+  const auto& next = move.next;
+  auto moved_on = now.version != next.version - 1 || drafts_.contains(next.id);
+  if (moved_on) return refuse(r, errc::stale, "job " + next.id + " has moved on");
+  auto state = job_state::queued;
+  find_state_.first([&](row& x) { x(state); }, next.id);
+  auto may = (state == job_state::failed || state == job_state::dead) && now.epoch < next.lease_epoch;
+  return may || refuse(r, errc::conflict, "job " + next.id + " is " + std::string{to_string(state)});
+}
+
+bool job_book::check_move(const job_update& move, change_result& r) {
+  const auto& next = move.next;
   auto* now = find(next.id);
   if (now == nullptr) return refuse(r, errc::not_found, "there is no job " + next.id);
   auto newest = now->version == next.version - 1;
+  if (move.redrives) return check_redrive(move, *now, r);
   if (newest && !now->ended && now->epoch <= next.lease_epoch) return true;
   if (now->ended && newest) return refuse(r, errc::conflict, "job " + next.id + " has ended");
   return refuse(r, errc::stale, "job " + next.id + " has moved on");
@@ -168,6 +190,7 @@ void job_book::write(const change& c) {
     auto [at, is_new] = drafts_.try_emplace(next.id);
     if (is_new) at->second.before = now.version;
     at->second.next = next;
+    at->second.redriven = at->second.redriven || c.moves->redrives;
     now = {next.version, next.lease_epoch, is_terminal(next.state)};
   }
   if (c.submits) {
@@ -203,11 +226,20 @@ void job_book::flush_attempts() {
   if (!close_attempts_.flush()) throw store_unavailable{"an attempt is not there"};
 }
 
+void job_book::redriven(const draft& x) {
+  move_values values{x.next};
+  if (redrive_.run(values, ended_word(x.next.state), x.next.hold_id, x.next.expires_ms, x.next.id, x.before,
+                   x.next.lease_epoch) != 1)
+    throw store_unavailable{"a job was changed by somebody else"};
+}
+
 void job_book::flush() {
   if (!insert_jobs_.flush() || !insert_specs_.flush()) throw store_unavailable{"a job was written by somebody else"};
   for (const auto& [id, x] : drafts_) {
     move_values values{x.next};
-    if (is_terminal(x.next.state))
+    if (x.redriven)
+      redriven(x);
+    else if (is_terminal(x.next.state))
       end_jobs_.add(values, ended_word(x.next.state), id, x.before, x.next.lease_epoch);
     else
       move_jobs_.add(values, id, x.before, x.next.lease_epoch);

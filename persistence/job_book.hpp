@@ -40,6 +40,7 @@ private:
   struct draft {
     job next;
     int64_t before = 0;
+    bool redriven = false;  // the row has ended
   };
   using attempt_key = std::pair<std::string, int64_t>;  // job, epoch
   struct attempt {
@@ -54,11 +55,13 @@ private:
   attempt* find_attempt(const attempt_key&);
   bool has_result(const attempt_key&);
   bool check_attempt(const attempt_row&, change_result&);
-  bool check_move(const job& next, change_result&);
+  bool check_move(const job_update&, change_result&);
+  bool check_redrive(const job_update&, const known&, change_result&);
+  void redriven(const draft&);
   void write_attempt(const attempt_row&);
   void flush_attempts();
 
-  statement find_job_, find_attempt_, any_result_;
+  statement find_job_, find_state_, find_attempt_, any_result_, redrive_;
   bulk insert_jobs_, insert_specs_, move_jobs_, end_jobs_, insert_attempts_, close_attempts_, insert_results_;
   std::optional<statement> fetch_jobs_, fetch_attempts_, fetch_results_;
   std::vector<std::string> wanted_jobs_, wanted_attempts_;
@@ -70,7 +73,7 @@ private:
   std::set<attempt_key> results_;  // that are there, or that this group writes
 };
 
-/// The column `ended`: 0 while the job lives.
+/// The column `ended`: 0 while the job lives; of what most jobs do, 1.
 int ended_word(job_state);
 
 }  // namespace troupe::sql

@@ -18,6 +18,7 @@ const char* node_keys_step();
 const char* cluster_step();
 const char* fleet_step();
 const char* running_step();
+const char* waiting_step();
 
 /// The number of the newest step that was taken; 0: an empty database.
 int schema_version(connection&);

@@ -11,6 +11,7 @@
 #include "persistence/node_lookup.hpp"
 #include "persistence/people_book.hpp"
 #include "persistence/sql.hpp"
+#include "persistence/waiting_reader.hpp"
 
 namespace troupe::sql {
 
@@ -36,19 +37,13 @@ int64_t bits(const std::vector<job_state>& states) {
   return set;
 }
 
-/// The live states that have this public word.
-int64_t live_bits(std::string_view word) {
+/// The states that a list is asked for: one, or those of the public word.
+std::vector<job_state> wanted_states(const job_filter& f) {
+  if (f.state) return {*f.state};
   std::vector<job_state> states;
-  for (int i = 0; i < job_states; ++i)
-    if (auto s = static_cast<job_state>(i); !is_terminal(s) && public_status(s) == word) states.push_back(s);
-  return bits(states);
-}
-
-/// The value of `ended` that has this public word, or 0. Completed jobs, being most, are not in that index.
-int ended_word_of(std::string_view word) {
-  for (auto s : {job_state::failed, job_state::cancelled})
-    if (public_status(s) == word) return ended_word(s);
-  return 0;
+  for (int i = 0; f.status && i < job_states; ++i)
+    if (auto s = static_cast<job_state>(i); public_status(s) == *f.status) states.push_back(s);
+  return states;
 }
 
 class reader : public store_reader {
@@ -75,6 +70,7 @@ public:
   int64_t count_transactions(const std::string& owner) override;
   book_reader& books() override { return *books_; }
   node_reader& nodes() override { return *nodes_; }
+  waiting_reader& waiting() override { return *waiting_; }
 
 private:
   /// How far back the history of an account was read.
@@ -91,6 +87,7 @@ private:
   connection& db_ = *line_;
   std::unique_ptr<book_reader> books_ = open_books(db_);
   std::unique_ptr<node_reader> nodes_ = open_node_reader(db_);
+  std::unique_ptr<waiting_reader> waiting_ = open_waiting(db_);
   statement find_job_{db_, job_and_spec + " FROM jobs JOIN job_specs ON job_id=id WHERE id=?"};
   statement find_result_{db_, "SELECT " + report_columns + " FROM results WHERE job_id=? ORDER BY epoch DESC LIMIT 1"};
   statement list_all_{db_, job_and_spec +
@@ -172,14 +169,20 @@ std::vector<job_view> reader::list_jobs(const job_filter& f) {
   };
   auto limit = std::max(0, f.limit);  // SQLite reads a negative one as "no limit"
   auto below = f.before_id.empty() ? after_all : std::string_view{f.before_id};
-  if (!f.status)
-    list_all_.each(take, f.user_id, below, limit);
-  else if (*f.status == public_status(job_state::succeeded))
-    list_completed_.each(take, f.user_id, below, limit);
-  else if (auto ended = ended_word_of(*f.status))
-    list_ended_.each(take, f.user_id, ended, below, limit);
-  else
-    list_live_.each(take, f.user_id, below, live_bits(*f.status), limit);
+  auto states = wanted_states(f);
+  std::vector<job_state> live;
+  if (states.empty()) list_all_.each(take, f.user_id, below, limit);
+  for (auto state : states) {
+    if (!is_terminal(state))
+      live.push_back(state);
+    else if (state == job_state::succeeded)  // being most, these are not in that index
+      list_completed_.each(take, f.user_id, below, limit);
+    else
+      list_ended_.each(take, f.user_id, ended_word(state), below, limit);
+  }
+  if (!live.empty()) list_live_.each(take, f.user_id, below, bits(live), limit);
+  std::sort(list.begin(), list.end(), [](const auto& a, const auto& b) { return a.row.id > b.row.id; });
+  if (std::ssize(list) > limit) list.resize(static_cast<size_t>(limit));
   return list;
 }
 
@@ -346,7 +349,8 @@ std::vector<transaction_row> reader::job_transactions(const std::string& owner, 
   std::vector<transaction_row> list;
   std::string hold;
   if (!find_hold_id_.first([&](row& r) { r(hold); }, job_id)) return list;
-  hold_rows_.each([&](row& r) { read(r, list.emplace_back()); }, hold + "/", hold + "0", hold, owner);
+  for (; !hold.empty(); hold = hold_before(hold))
+    hold_rows_.each([&](row& r) { read(r, list.emplace_back()); }, hold + "/", hold + "0", hold, owner);
   return list;
 }
 

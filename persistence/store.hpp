@@ -38,6 +38,8 @@ public:
   virtual change_result apply(const change&, time_ms now_ms) = 0;
   /// Durable when it returns.
   virtual void commit() = 0;
+  /// The last commit may have brought jobs that wait for others to their time.
+  virtual bool woke_waiting() const { return false; }
   virtual void rollback() = 0;
 };
 
@@ -52,6 +54,7 @@ struct job_filter {
   std::optional<std::string> status;  // public word: queued, processing, cancelling, completed, failed, cancelled
   std::string before_id;              // page: ids below this one (newest first); empty: from the newest
   int32_t limit = 50;
+  std::optional<job_state> state = std::nullopt;  // closer than the word
 };
 
 /// What the dispatcher needs to know of a live job.
@@ -148,6 +151,28 @@ public:
   virtual std::vector<std::string> spent_checkpoints(int32_t limit) = 0;
 };
 
+/// A job that waits for others, none of which it still waits for.
+struct ready_child {
+  std::string id;
+  std::string failed_parent;  // empty: all have succeeded
+};
+
+/// What waits for its time, or for others.
+class waiting_reader {
+public:
+  virtual ~waiting_reader() = default;
+  /// Jobs that nobody may begin with any more, and nobody has begun with.
+  virtual std::vector<std::string> expired_jobs(time_ms now_ms, int32_t limit) = 0;
+  virtual std::vector<ready_child> ready_children(int32_t limit) = 0;
+  virtual std::vector<schedule> due_schedules(time_ms now_ms, int32_t limit) = 0;
+  virtual std::optional<schedule> find_schedule(const std::string& id) = 0;
+  /// In order of id, ids above `after_id`.
+  virtual std::vector<schedule> list_schedules(const std::string& user_id, const std::string& after_id,
+                                               int32_t limit) = 0;
+  /// Newest first.
+  virtual std::vector<firing> firings(const std::string& schedule_id, int32_t limit) = 0;
+};
+
 /// A read-only connection; each sees the newest committed state at every call. One thread each.
 class store_reader {
 public:
@@ -177,6 +202,7 @@ public:
   /// The same connection, for what is asked less often.
   virtual book_reader& books() = 0;
   virtual node_reader& nodes() = 0;
+  virtual waiting_reader& waiting() = 0;
 };
 
 /// What `troupe ledger verify` found. `breaches` empty: the books are right.

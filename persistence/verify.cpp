@@ -166,6 +166,7 @@ verdict verify(connection& db) {
   audit_spending(a);
   audit_usage(a);
   audit_withdrawals(a);
+  audit_waiting(a);
   return std::move(a.found);
 }
 

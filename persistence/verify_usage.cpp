@@ -56,8 +56,8 @@ void audit_days(audit& a) {
     return id;
   };
   each_row(a.db,
-           "SELECT j.id,j.user_id,j.currency,h.captured FROM jobs j JOIN holds h ON h.id=j.hold_id"
-           " WHERE j.ended>0 AND j.id>? ORDER BY j.id LIMIT ?",
+           "SELECT h.id,j.user_id,j.currency,h.captured FROM holds h JOIN jobs j ON j.id=h.job_id"
+           " WHERE h.state=2 AND h.id>? ORDER BY h.id LIMIT ?",
            std::string{}, take);
   each_row(a.db,
            "SELECT r.id,r.user_id,r.asset,h.captured FROM rentals r JOIN holds h ON h.id=r.hold_id"

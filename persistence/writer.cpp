@@ -7,6 +7,7 @@
 
 #include "persistence/account_book.hpp"
 #include "persistence/checkpoint_book.hpp"
+#include "persistence/dependency_book.hpp"
 #include "persistence/event_book.hpp"
 #include "persistence/fence.hpp"
 #include "persistence/fleet_book.hpp"
@@ -16,6 +17,7 @@
 #include "persistence/record_book.hpp"
 #include "persistence/refusal.hpp"
 #include "persistence/rental_book.hpp"
+#include "persistence/schedule_book.hpp"
 #include "persistence/usage_book.hpp"
 #include "persistence/wallet_book.hpp"
 
@@ -92,6 +94,8 @@ struct session {
         holds{*db, accounts, transfers},
         jobs{*db},
         checkpoints{*db},
+        dependencies{*db},
+        schedules{*db},
         events{*db},
         people{*db},
         records{*db},
@@ -122,6 +126,7 @@ struct session {
     holds.expect(c);
     jobs.expect(c);
     events.expect(c);
+    dependencies.expect(c);
   }
   void fetch() {
     answers.fetch();
@@ -136,6 +141,7 @@ struct session {
       return refuse(r, errc::stale, "another gateway owns that job now");
     // First: who is stale must not hear of the money instead.
     if (!rentals.check(c, r) || !wallets.check(c, r) || !checkpoints.check(c, jobs, r)) return false;
+    if (!schedules.check(c, r) || !dependencies.check(c, r)) return false;
     return transfers.check(c, now_ms, r) && holds.check(c, r) && jobs.check(c, r) && people.check(c, r) &&
            fleet.check(c, r);
   }
@@ -147,6 +153,8 @@ struct session {
     holds.write(c, now_ms);
     jobs.write(c);
     checkpoints.write(c);
+    dependencies.write(c);
+    schedules.write(c);
     wallets.write(c);
     events.write(c.events, r);
     if (!poor.empty()) events.write(warnings(poor, now_ms, r), r);
@@ -162,6 +170,7 @@ struct session {
     holds.flush();
     transfers.flush();
     jobs.flush();
+    dependencies.flush();
     events.flush();
     usage.flush();
     records.flush();
@@ -176,6 +185,8 @@ struct session {
   hold_book holds;
   job_book jobs;
   checkpoint_book checkpoints;
+  dependency_book dependencies;
+  schedule_book schedules;
   event_book events;
   people_book people;
   record_book records;
@@ -198,7 +209,9 @@ public:
     auto& s = here();
     s.flush();
     s.db->commit();
+    woke_ = s.dependencies.take_woken();
   }
+  bool woke_waiting() const override { return woke_; }
   /// Forgets everything, the connection included: after a failure that is the one state that is surely right.
   void rollback() override {
     session_.reset();
@@ -215,6 +228,7 @@ private:
 
   connect_fn connect_;
   const seat* seat_;
+  bool woke_ = false;
   std::unique_ptr<session> session_;
 };
 

@@ -32,6 +32,7 @@ public:
     faults_.commits += 1;
     if (faults_.forget_answers) throw store_unavailable{"no answer to the commit"};
   }
+  bool woke_waiting() const override { return real_->woke_waiting(); }
   void rollback() override { real_->rollback(); }
 
 private:
@@ -74,6 +75,7 @@ public:
   int64_t count_transactions(const std::string& owner) override { return db().count_transactions(owner); }
   book_reader& books() override { return db().books(); }
   node_reader& nodes() override { return db().nodes(); }
+  waiting_reader& waiting() override { return db().waiting(); }
 
 private:
   store_reader& db() {
