@@ -31,10 +31,6 @@ dependency_book::dependency_book(connection& db)
       forget_{db, "UPDATE job_dependencies SET done=3 WHERE child<<lite:=?>><<pg: = ANY(?::text[])>>"},
       insert_{db, "INSERT INTO job_dependencies(child,parent,done) VALUES(?,?,?)"} {}
 
-void dependency_book::expect(const change& c) {
-  if (c.submits && !c.submits->spec.parents.empty()) has_children_ = true;
-}
-
 /// As it is in this group.
 bool dependency_book::find(const std::string& id, parent& found) {
   if (auto young = inserted_.find(id); young != inserted_.end())
@@ -75,7 +71,7 @@ bool dependency_book::check(const change& c, change_result& r) {
 void dependency_book::write(const change& c) {
   if (c.submits) {
     const auto& [row, spec] = *c.submits;
-    if (has_children_) inserted_[row.id] = {row.user_id, row.state};
+    if (far_) inserted_[row.id] = {row.user_id, row.state};
     auto waits = false;
     for (const auto& id : spec.parents) {
       parent p;
@@ -108,7 +104,6 @@ void dependency_book::flush() {
   note_ends(badly, done_badly);
   if (far_ && !unblocked_.empty()) forget_.run(array_of(unblocked_));
   for (const auto& id : far_ ? std::vector<std::string>{} : unblocked_) forget_.run(id);
-  has_children_ = false;
   inserted_.clear();
   ended_.clear();
   unblocked_.clear();

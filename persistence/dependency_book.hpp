@@ -18,7 +18,6 @@ class dependency_book {
 public:
   explicit dependency_book(connection&);
 
-  void expect(const change&);
   /// Reads only. False: `r` says why not.
   bool check(const change&, change_result& r);
   void write(const change&);
@@ -40,8 +39,7 @@ private:
   const bool far_;  // a round trip for each statement: ids are sent together
   statement find_parent_, any_undone_, any_unsuccessful_, note_end_, forget_;
   bulk insert_;
-  bool has_children_ = false;                         // in this group
-  std::unordered_map<std::string, parent> inserted_;  // in this group, when it has children
+  std::unordered_map<std::string, parent> inserted_;  // in this group, and not in the table yet
   std::unordered_map<std::string, job_state> ended_;  // in this group
   std::vector<std::string> unblocked_;                // in this group
   bool woke_ = false;

@@ -89,7 +89,7 @@ private:
   std::unique_ptr<node_reader> nodes_ = open_node_reader(db_);
   std::unique_ptr<waiting_reader> waiting_ = open_waiting(db_);
   statement find_job_{db_, job_and_spec + " FROM jobs JOIN job_specs ON job_id=id WHERE id=?"};
-  statement find_result_{db_, "SELECT " + report_columns + " FROM results WHERE job_id=? ORDER BY epoch DESC LIMIT 1"};
+  statement find_result_{db_, "SELECT " + report_columns + " FROM results WHERE job_id=? AND epoch=?"};
   statement list_all_{db_, job_and_spec +
                                " FROM jobs <<lite:INDEXED BY jobs_user>> JOIN job_specs ON job_id=id"
                                " WHERE user_id=? AND id<? ORDER BY id DESC LIMIT ?"};
@@ -156,7 +156,7 @@ std::optional<job_view> reader::find_job(const std::string& id) {
   if (!find_job_.first([&](row& r) { r(x.row, x.spec); }, id)) return {};
   if (!is_terminal(x.row.state)) return x;  // the result comes in the transaction of the end
   run_report report;
-  if (find_result_.first([&](row& r) { r(report); }, id)) x.result = std::move(report);
+  if (find_result_.first([&](row& r) { r(report); }, id, x.row.lease_epoch)) x.result = std::move(report);
   return x;
 }
 

@@ -126,7 +126,6 @@ struct session {
     holds.expect(c);
     jobs.expect(c);
     events.expect(c);
-    dependencies.expect(c);
   }
   void fetch() {
     answers.fetch();

@@ -145,6 +145,12 @@ bool told(naive_job& n, const in::funds& x, bool) {
 bool told(naive_job&, const in::extend&, bool) { return false; }   // by money and time: its own tests
 bool told(naive_job&, const in::stalled&, bool) { return false; }  // by time: likewise
 
+/// What reaches only jobs that wait has tests of its own, and does not come by here.
+template <class Input>
+bool told(naive_job&, const Input&, bool) {
+  return false;
+}
+
 place place_of(job_state s) {
   switch (s) {
     case job_state::queued: return place::waiting;

@@ -10,6 +10,7 @@ namespace {
 spot spot_of(troupe::job_state s) {
   using troupe::job_state;
   switch (s) {
+    case job_state::blocked: return spot::blocked;
     case job_state::queued: return spot::waiting;
     case job_state::scheduled:
     case job_state::retry_wait: return spot::parked;
@@ -27,6 +28,7 @@ ending ending_of(troupe::job_state s) {
     case job_state::failed: return ending::failed;
     case job_state::cancelled: return ending::cancelled;
     case job_state::dead: return ending::dead;
+    case job_state::expired: return ending::expired;
     default: return ending::none;
   }
 }
@@ -39,6 +41,7 @@ std::string difference(const troupe::job& j, const naive_job& n) {
   if (j.cost != n.cost) return "cost " + std::to_string(j.cost) + ", its twin " + std::to_string(n.cost);
   if (j.hold != n.hold || j.hold_id != n.hold_id || j.currency != n.currency) return "has another hold than its twin";
   if (j.node_id != n.node || j.provider_user != n.provider || j.node_rate != n.rate) return "has another node";
+  if (j.priority != n.priority || j.expires_ms != n.expires_ms) return "has other terms than its twin";
   if (j.progress_ppm != n.progress) return "progressed otherwise than its twin";
   if (j.max_attempts != n.budget) return "has another budget than its twin";
   if (j.rare.checkpoint_epoch != n.kept) return "has another checkpoint than its twin";
@@ -134,6 +137,26 @@ void world::check_ceilings() {
   }
 }
 
+/// What the clock and the ends of parents have made ready, and nothing else.
+void world::check_waiting() {
+  constexpr int32_t all = 1'000'000;
+  std::set<std::string> late, ready;
+  for (auto& [id, j] : naive.jobs) {
+    auto waits = j.at == spot::blocked || j.at == spot::parked || j.at == spot::waiting;
+    if (waits && j.expires_ms > 0 && now >= j.expires_ms) late.insert(id);
+    if (j.at == spot::blocked && (j.parents.empty() || !j.missed.empty())) ready.insert(id);
+  }
+  for (auto& id : db_.reader().waiting().expired_jobs(now, all))
+    expect(late.erase(id) == 1, "a job is said to be late and is not");
+  expect(late.empty(), "a job is late and nobody says so");
+  for (auto& x : db_.reader().waiting().ready_children(all)) {
+    expect(ready.erase(x.id) == 1, "a job may go on and still waits for others");
+    auto& lost = naive.jobs.at(x.id).missed;
+    expect(x.failed_parent.empty() ? lost.empty() : lost.count(x.failed_parent) == 1, "another parent failed");
+  }
+  expect(ready.empty(), "a job waits for nobody and nobody says so");
+}
+
 void world::check_touched() {
   for (auto& owner : fresh.owners) check_purses(owner);
   for (auto& id : fresh.jobs) check_job(id);
@@ -166,6 +189,7 @@ void world::check_all() {
     expect(found && found->request_hash == due.request_hash && found->body == due.body, "a first answer was lost");
   }
   check_slots();
+  check_waiting();
   check_ceilings();
   check_invariants();
 }

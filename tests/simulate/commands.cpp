@@ -36,7 +36,13 @@ const std::vector<command>& commands() {
       {"cancel", 5, cancel},
       {"grace over", 3, grace_over},
       {"quarantine", 1, quarantine},
+      {"expire", 4, expire},
+      {"wake children", 8, wake_children},
+      {"amend", 4, amend},
+      {"redrive", 4, redrive},
       // what no honest actor does
+      {"wake badly", 3, wake_badly},
+      {"redrive badly", 3, redrive_badly},
       {"an actor of old", 8, stale_actor},
       {"close badly", 6, close_badly},
       {"move badly", 3, move_badly},

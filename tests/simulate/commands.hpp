@@ -38,6 +38,13 @@ void cancel(world&);
 void grace_over(world&);
 void quarantine(world&);
 
+void expire(world&);
+void wake_children(world&);
+void amend(world&);
+void redrive(world&);
+void wake_badly(world&);
+void redrive_badly(world&);
+
 void stale_actor(world&);
 void close_badly(world&);
 void move_badly(world&);

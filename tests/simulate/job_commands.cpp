@@ -1,4 +1,6 @@
 // Jobs: submits, what the dispatcher and the timers do, and letters of nodes that arrive late, twice or never.
+#include <algorithm>
+
 #include "tests/simulate/commands.hpp"
 #include "tests/simulate/world.hpp"
 
@@ -44,9 +46,10 @@ troupe::change change_of_submit(const troupe::job& j) {
 }
 
 std::string describe(const troupe::any_job_input& what) {
-  static const char* const names[] = {"due",        "claim",  "reject",   "start",  "progress",
-                                      "finish",     "lost",   "deadline", "cancel", "grace over",
-                                      "quarantine", "extend", "funds",    "stalled"};
+  static const char* const names[] = {"due",    "claim",      "reject",     "start",  "progress",     "finish",
+                                      "lost",   "deadline",   "cancel",     "grace over", "quarantine", "extend",
+                                      "funds",  "stalled",    "expire",     "parents done", "parent failed", "amend",
+                                      "redrive"};
   std::string text = names[what.index()];
   if (auto* c = std::get_if<in::claim>(&what)) text += " by " + c->node_id;
   if (auto* f = std::get_if<in::finish>(&what))
@@ -79,6 +82,19 @@ int64_t some_epoch(world& w, const std::string& id) {
   return w.random.one_in(5) ? epoch + w.random.between(-1, 1) : epoch;
 }
 
+/// Mostly of the same user, for else it is only refused; the newest, which may be of this very group, are the best.
+std::vector<std::string> some_parents(world& w, const std::string& user) {
+  std::vector<std::string> list;
+  if (!w.random.one_in(4)) return list;
+  auto from = w.random.one_in(3) ? &w.fresh.new_jobs : &w.jobs;
+  for (auto n = from->empty() ? 0 : w.random.between(1, 3); n > 0; --n) {
+    auto& id = w.random.of(*from);
+    auto own = w.naive.jobs.at(id).user == user || w.random.one_in(30);
+    if (own && std::find(list.begin(), list.end(), id) == list.end()) list.push_back(id);
+  }
+  return list;
+}
+
 }  // namespace
 
 void submit(world& w) {
@@ -93,7 +109,11 @@ void submit(world& w) {
   j.max_attempts = static_cast<int32_t>(w.random.between(1, 6));
   j.timeout_ms = 60'000;
   price(w, j);
+  if (w.random.one_in(5)) j.expires_ms = std::max(w.now, j.run_at_ms) + w.random.any_size(6);
+  auto parents = some_parents(w, j.user_id);
+  if (!parents.empty()) j.state = job_state::blocked;
   auto c = change_of_submit(j);
+  c.submits->spec.parents = std::move(parents);
   if (w.random.one_in(3)) c.opens->guards = any_guards(w);
   if (w.random.one_in(3))
     c.once = troupe::idempotency_row{j.user_id + " POST /jobs", w.new_id("key_"), "h1", 202, "queued " + j.id};

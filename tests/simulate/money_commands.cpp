@@ -90,7 +90,29 @@ naive_job born(const troupe::job& j) {
   n.limit_ms = j.timeout_ms;
   n.at = j.state == troupe::job_state::scheduled ? spot::parked : spot::waiting;
   n.due_ms = j.run_at_ms;
+  n.expires_ms = j.expires_ms;
+  n.priority = j.priority;
   return n;
+}
+
+naive_job born(world& w, const troupe::job_insert& x) {
+  auto n = born(x.row);
+  if (x.spec.parents.empty()) return n;
+  n.at = spot::blocked;
+  n.all_parents.insert(x.spec.parents.begin(), x.spec.parents.end());
+  for (auto& id : x.spec.parents)
+    if (w.naive.jobs.at(id).at != spot::over) n.parents.insert(id);
+  return n;
+}
+
+/// A parent must be there, be of the same user, and not have failed.
+naive_answer ask_parents(world& w, const troupe::job_insert& x) {
+  for (auto& id : x.spec.parents) {
+    auto found = w.naive.jobs.find(id);
+    if (found == w.naive.jobs.end() || found->second.user != x.row.user_id) return {errc::not_found};
+    if (found->second.at == spot::over && found->second.end != ending::won) return {errc::conflict};
+  }
+  return {};
 }
 
 /// The first answer stands, whatever else the request says.
@@ -124,7 +146,8 @@ void request(world& w, const change& c) {
   w.expect(!real.replayed, "a first request was taken for a second one");
   naive_answer due;
   if (!c.transfers.empty()) due = w.naive.books.pay(c.transfers);
-  if (c.opens) due = open(w, *c.opens, c.submits->row.id);
+  if (c.submits) due = ask_parents(w, *c.submits);
+  if (c.opens && due.why == errc::ok) due = open(w, *c.opens, c.submits->row.id);
   w.agree(real, due);
   w.meet("a request: " + to_string(due.why));
   for (auto& t : c.transfers) w.fresh.owners.insert({t.debit.owner, t.credit.owner});
@@ -132,7 +155,7 @@ void request(world& w, const change& c) {
   if (due.why != errc::ok) return;
   if (c.submits) {
     auto& row = c.submits->row;
-    w.naive.jobs[row.id] = born(row);
+    w.naive.jobs[row.id] = born(w, *c.submits);
     w.fresh.new_jobs.push_back(row.id);
     w.fresh.jobs.insert(row.id);
   }

@@ -20,10 +20,11 @@ public:
 
   naive_step operator()(const in::due&) {
     if (j.at != spot::parked || now < j.due_ms) return no();
+    j.pausing = false;
     return stand(spot::waiting);
   }
   naive_step operator()(const in::claim& x) {
-    if (j.at != spot::waiting) return no();
+    if (j.at != spot::waiting || (j.expires_ms > 0 && now >= j.expires_ms)) return no();
     ++j.grants;
     ++j.vain;
     j.begun = false;
@@ -91,6 +92,33 @@ public:
     return over(ending::dead, 0, 0);
   }
 
+  naive_step operator()(const in::expire&) {
+    auto waits = j.at == spot::blocked || j.at == spot::parked || j.at == spot::waiting;
+    if (!waits || j.expires_ms == 0 || now < j.expires_ms) return no();
+    return over(ending::expired, 0, 0);
+  }
+  naive_step operator()(const in::parents_done&) {
+    if (j.at != spot::blocked) return no();
+    return now < j.due_ms ? stand(spot::parked, "scheduled") : stand(spot::waiting, "queued");
+  }
+  naive_step operator()(const in::parent_failed&) {
+    if (j.at != spot::blocked) return no();
+    return over(ending::cancelled, 0, 0);
+  }
+  naive_step operator()(const in::amend& x);
+  naive_step operator()(const in::redrive& x) {
+    if (j.at != spot::over || (j.end != ending::failed && j.end != ending::dead)) return no();
+    ++j.grants;
+    j.starts = j.vain = 0;
+    j.progress = 0;
+    j.cost = 0;
+    j.has_result = false;
+    j.end = ending::none;
+    j.expires_ms = j.due_ms = 0;
+    j.hold_id = x.hold_id;
+    return stand(spot::waiting, "queued");
+  }
+
 private:
   naive_step no() { return {}; }
   naive_step stand(spot where, std::string told = {}) {
@@ -102,9 +130,10 @@ private:
     return s;
   }
   naive_step over(ending how, amount subtotal, amount fee) {
-    static const char* const words[] = {"", "completed", "failed", "cancelled", "failed"};
+    static const char* const words[] = {"", "completed", "failed", "cancelled", "failed", "failed"};
     auto s = stand(spot::over, words[static_cast<int>(how)]);
     j.end = how;
+    j.pausing = false;
     j.cost = subtotal + fee + j.owed_in_all();
     s.ends = true;
     s.pays = subtotal + fee > 0;
@@ -120,6 +149,7 @@ private:
     if (j.starts >= j.budget) return over(ending::dead, 0, 0);
     j.progress = 0;
     j.loud_ms = 0;
+    j.pausing = true;
     return stand(spot::parked, "retrying");
   }
   void begin() {
@@ -149,6 +179,18 @@ private:
   naive_job& j;
   time_ms now;
 };
+
+naive_step listener::operator()(const in::amend& x) {
+  auto waits = j.at == spot::blocked || j.at == spot::waiting || (j.at == spot::parked && !j.pausing);
+  auto when = x.run_at_ms < 0 ? j.due_ms : x.run_at_ms;
+  if (!waits || x.priority > 9 || (j.expires_ms > 0 && when >= j.expires_ms)) return no();
+  if (x.priority >= 0) j.priority = x.priority;
+  j.due_ms = when;
+  if (j.at == spot::blocked) return stand(spot::blocked);
+  auto where = now < when ? spot::parked : spot::waiting;
+  std::string told = where == j.at ? "" : where == spot::parked ? "scheduled" : "queued";
+  return stand(where, told);
+}
 
 /// A node is not believed to have worked longer than it had the job, nor to have counted less than nothing.
 wide listener::full_price(const troupe::run_report& r) const {

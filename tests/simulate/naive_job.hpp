@@ -15,8 +15,8 @@ namespace simulate {
 
 using troupe::time_ms;
 
-enum class spot { parked, waiting, offered, busy, stopping, over };
-enum class ending { none, won, failed, cancelled, dead };
+enum class spot { blocked, parked, waiting, offered, busy, stopping, over };
+enum class ending { none, won, failed, cancelled, dead, expired };
 
 inline bool has_node(spot x) { return x == spot::offered || x == spot::busy || x == spot::stopping; }
 
@@ -59,6 +59,11 @@ struct naive_job {
   std::vector<std::string> creditors;                     // in the order in which they came
   std::set<std::string> graves;
   int64_t kept = 0;  // the grant whose checkpoint is kept
+  // While it waits.
+  std::set<std::string> all_parents, parents, missed;  // that still live; that will never succeed
+  bool pausing = false;                                // between two attempts
+  time_ms expires_ms = 0;
+  int priority = 5;
 
   amount owed_in_all() const {
     amount sum = 0;

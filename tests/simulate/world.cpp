@@ -102,13 +102,20 @@ void world::tell(const std::string& job_id, const troupe::any_job_input& input) 
   if (due.ends) settle(naive_one, before.provider_user, {due.subtotal, due.fee});
   if (!due.told.empty())
     naive.events[naive_one.user].push_back({job_id, due.told, naive_one.cost, naive_one.at == spot::over});
-  if (naive_one.at == spot::parked) {
+  if (due.ends) tell_children(naive_one);
+  if (naive_one.at == spot::parked && naive_one.pausing) {
     expect(s.next.run_at_ms > now && s.next.run_at_ms <= now + 90'000, "a retry waits without end");
     naive_one.due_ms = s.next.run_at_ms;
   }
   fresh.owners.insert({naive_one.user, before.provider_user, "platform"});
   for (auto& [provider, x] : naive_one.owed) fresh.owners.insert(provider);
   after_step(before, s.next, s);
+}
+
+void world::tell_children(const naive_job& parent) {
+  for (auto& [id, j] : naive.jobs)
+    if (j.at == spot::blocked && j.parents.erase(parent.id) == 1 && parent.end != ending::won)
+      j.missed.insert(parent.id);
 }
 
 void world::settle(const naive_job& j, const std::string& provider, troupe::settlement paid) {
@@ -291,11 +298,17 @@ void world::finish_job(const std::string& id) {
     auto row = row_of(id);
     switch (j.at) {
       case spot::over: return;
+      case spot::blocked: tell(id, in::cancel{}); break;
       case spot::parked:
         now = std::max(now, j.due_ms);
         tell(id, in::due{});
         break;
-      case spot::waiting: tell(id, in::claim{machines[0].id, 1, machines[0].owner, 1'000}); break;
+      case spot::waiting:
+        if (row.expires_ms > 0 && now >= row.expires_ms)
+          tell(id, in::expire{});
+        else
+          tell(id, in::claim{machines[0].id, 1, machines[0].owner, 1'000});
+        break;
       case spot::offered:
         tell(id, random.one_in(2) ? troupe::any_job_input{in::start{row.lease_epoch}} : in::lost{row.lease_epoch});
         break;

@@ -86,6 +86,9 @@ public:
   const troupe::job& row_of(const std::string& job_id);
   /// The machine hears it, and the store and the twin follow.
   void tell(const std::string& job_id, const troupe::any_job_input&);
+  /// Of what is committed.
+  std::vector<troupe::ready_child> ready_children() { return db_.reader().waiting().ready_children(100); }
+  void after_step(const troupe::job& before, const troupe::job& next, const troupe::step&);
   void touch(const std::string& owner) { fresh.owners.insert(owner); }
 
   int64_t step() const { return step_; }
@@ -100,7 +103,6 @@ private:
   void forget_group();
   void keep_group();
   void wake_up();
-  void after_step(const troupe::job& before, const troupe::job& next, const troupe::step&);
   void meet_end(const troupe::job& before, const troupe::job& end);
   void write_letters(const troupe::job&);
   void check_touched();
@@ -109,10 +111,12 @@ private:
   void check_job(const std::string& id);
   void check_events(const std::string& user);
   void check_slots();
+  void check_waiting();
   void check_ceilings();
   void check_invariants();
   void audit();
   void finish();
+  void tell_children(const naive_job&);
   void settle(const naive_job&, const std::string& provider, troupe::settlement);
   /// Of its hold: extensions are counted.
   int32_t next_step(const naive_job& j) const { return naive.books.holds().at(j.hold_id).steps + 1; }

@@ -6,6 +6,8 @@ namespace simulate {
 namespace {
 
 constexpr std::string_view machine = "model/job.cpp";
+constexpr std::string_view waiting = "model/job_waiting.cpp";
+constexpr std::string_view dependencies = "persistence/dependency_book.cpp";
 constexpr std::string_view price = "model/job_price.cpp";
 constexpr std::string_view job_change = "actors/job_change.cpp";
 constexpr std::string_view accounts = "persistence/account_book.cpp";
@@ -43,6 +45,26 @@ const std::vector<mutant>& mutants() {
        " c.events.push_back(event_of(s.next, s, now_ms));"},
       {"an end is not told", job_change, "if (!s.event.empty()) c.events.push_back(event_of(s.next, s, now_ms));",
        "if (!s.event.empty() && !s.settle) c.events.push_back(event_of(s.next, s, now_ms));"},
+      // Waiting
+      {"a late job is granted", machine, "j.state != job_state::queued || is_late(j, now)",
+       "j.state != job_state::queued"},
+      {"a job expires before its time", waiting, "!is_waiting(j.state) || !is_late(j, now)", "!is_waiting(j.state)"},
+      {"a retry may be put off", waiting, "!is_waiting(j.state) || j.state == job_state::retry_wait",
+       "!is_waiting(j.state)"},
+      {"anything that is over lives again", waiting, "j.state != job_state::failed && j.state != job_state::dead",
+       "!is_terminal(j.state)"},
+      {"another life keeps the epoch", waiting, "next.lease_epoch += 1;", ";"},
+      {"another life is paid by the old hold", waiting, "next.hold_id = x.hold_id;", ";"},
+      {"another life begins with the old cost", waiting, "next.cost = 0;", ";"},
+      {"the store lets anything live again", jobs,
+       "(state == job_state::failed || state == job_state::dead) && now.epoch < next.lease_epoch", "true"},
+      {"an end is not told to the children", dependencies, "note_ends(well, done_well);", ";"},
+      {"a failure is told to the children as a success", dependencies, "note_ends(badly, done_badly);",
+       "note_ends(badly, done_well);"},
+      {"a child goes on before its parents", dependencies, "!any_undone_.any(next.id)", "true"},
+      {"a child depends on a stranger's job", dependencies, "p.user_id != x.row.user_id", "false"},
+      {"a child depends on what has failed", dependencies, "done_word(p.state) == done_badly", "false"},
+      {"an end in the same group is overlooked", dependencies, "end != ended_.end()", "false"},
       // Prices
       {"time is rounded down", price, "mul_div_ceil(j.node_rate, ran_ms, 3'600'000)",
        "mul_div_floor(j.node_rate, ran_ms, 3'600'000)"},
