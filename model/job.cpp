@@ -261,7 +261,7 @@ step on(const job& j, const finish& f, time_ms now, int32_t jitter_ppm) {
   if (is_stale(j, f.epoch)) return refuse(errc::stale);
   if (!f.node_id.empty() && f.node_id != j.node_id) return refuse(errc::stale);
   auto ran_ms = paid_ms(j, f.report.ran_ms, now);
-  auto late = j.state == job_state::retry_wait || j.state == job_state::queued;  // (7b) nobody was re-granted
+  auto late = is_waiting(j.state);  // (7b) nobody was re-granted; it may have been put off since
   if (late && (f.report.outcome != run_outcome::succeeded || j.leased_ms == 0)) return refuse(errc::stale);
   if (!late && !is_granted(j.state)) return refuse(errc::stale);
   auto s = finish_granted(begun(j), f, ran_ms, now, jitter_ppm);

@@ -74,6 +74,7 @@ step steps::on_waiting(const job& j, const redrive& x, time_ms) {  // (23)
   next.rare = {};  // what accrued was paid with the first life
   next.rare.hold_window_ms = j.rare.hold_window_ms;
   next.rare.stall_ms = j.rare.stall_ms;
+  next.node_id.clear();  // no node was granted this epoch
   next.cost = 0;
   next.run_at_ms = next.leased_ms = next.started_ms = next.finished_ms = next.expires_ms = 0;
   next.error_code.clear();

@@ -37,7 +37,7 @@ bool dependency_book::find(const std::string& id, parent& found) {
     found = young->second;
   else if (!find_parent_.first([&](row& r) { r(found.user_id, found.state); }, id))
     return false;
-  if (auto end = ended_.find(id); end != ended_.end()) found.state = end->second;
+  if (auto end = turned_.find(id); end != turned_.end()) found.state = end->second;
   return true;
 }
 
@@ -83,7 +83,7 @@ void dependency_book::write(const change& c) {
   }
   if (!c.moves) return;
   const auto& next = c.moves->next;
-  if (is_terminal(next.state)) ended_[next.id] = next.state;
+  if (is_terminal(next.state) || c.moves->redrives) turned_[next.id] = next.state;
   if (c.moves->unblocks && next.state != job_state::blocked) unblocked_.push_back(next.id);
 }
 
@@ -99,13 +99,14 @@ void dependency_book::note_ends(const std::vector<std::string>& parents, int don
 void dependency_book::flush() {
   if (!insert_.flush()) throw store_unavailable{"a dependency was written by somebody else"};
   std::vector<std::string> well, badly;
-  for (const auto& [id, state] : ended_) (done_word(state) == done_well ? well : badly).push_back(id);
+  for (const auto& [id, state] : turned_)
+    if (is_terminal(state)) (done_word(state) == done_well ? well : badly).push_back(id);
   note_ends(well, done_well);
   note_ends(badly, done_badly);
   if (far_ && !unblocked_.empty()) forget_.run(array_of(unblocked_));
   for (const auto& id : far_ ? std::vector<std::string>{} : unblocked_) forget_.run(id);
   inserted_.clear();
-  ended_.clear();
+  turned_.clear();
   unblocked_.clear();
 }
 

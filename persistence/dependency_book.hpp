@@ -39,9 +39,9 @@ private:
   const bool far_;  // a round trip for each statement: ids are sent together
   statement find_parent_, any_undone_, any_unsuccessful_, note_end_, forget_;
   bulk insert_;
-  std::unordered_map<std::string, parent> inserted_;  // in this group, and not in the table yet
-  std::unordered_map<std::string, job_state> ended_;  // in this group
-  std::vector<std::string> unblocked_;                // in this group
+  std::unordered_map<std::string, parent> inserted_;   // in this group, and not in the table yet
+  std::unordered_map<std::string, job_state> turned_;  // ends and new lives of this group
+  std::vector<std::string> unblocked_;                 // in this group
   bool woke_ = false;
 };
 

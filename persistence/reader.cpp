@@ -171,7 +171,7 @@ std::vector<job_view> reader::list_jobs(const job_filter& f) {
   auto below = f.before_id.empty() ? after_all : std::string_view{f.before_id};
   auto states = wanted_states(f);
   std::vector<job_state> live;
-  if (states.empty()) list_all_.each(take, f.user_id, below, limit);
+  if (!f.status && !f.state) list_all_.each(take, f.user_id, below, limit);
   for (auto state : states) {
     if (!is_terminal(state))
       live.push_back(state);

@@ -116,6 +116,7 @@ public:
     j.end = ending::none;
     j.expires_ms = j.due_ms = 0;
     j.hold_id = x.hold_id;
+    j.node.clear();
     return stand(spot::waiting, "queued");
   }
 

@@ -148,7 +148,7 @@ void world::meet_end(const troupe::job& before, const troupe::job& end) {
   using troupe::job_state;
   meet("a job " + std::string{to_string(end.state)});
   if (end.cost > 0) meet("a job paid");
-  auto late = before.state == job_state::queued || before.state == job_state::retry_wait;
+  auto late = is_waiting(before.state);
   if (late && end.state == job_state::succeeded) meet("a late finisher paid");
   if (before.state == job_state::cancelling && end.state == job_state::succeeded) meet("a cancel too late");
   if (before.state == job_state::cancelling && end.cost > 0) meet("a cancelled run paid");

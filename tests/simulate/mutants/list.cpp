@@ -64,7 +64,7 @@ const std::vector<mutant>& mutants() {
       {"a child goes on before its parents", dependencies, "!any_undone_.any(next.id)", "true"},
       {"a child depends on a stranger's job", dependencies, "p.user_id != x.row.user_id", "false"},
       {"a child depends on what has failed", dependencies, "done_word(p.state) == done_badly", "false"},
-      {"an end in the same group is overlooked", dependencies, "end != ended_.end()", "false"},
+      {"an end in the same group is overlooked", dependencies, "end != turned_.end()", "false"},
       // Prices
       {"time is rounded down", price, "mul_div_ceil(j.node_rate, ran_ms, 3'600'000)",
        "mul_div_floor(j.node_rate, ran_ms, 3'600'000)"},
