@@ -117,6 +117,12 @@ public:
     j.expires_ms = j.due_ms = 0;
     j.hold_id = x.hold_id;
     j.node.clear();
+    j.owed.clear();
+    j.creditors.clear();
+    j.graves.clear();
+    j.kept = 0;
+    j.started_ms = j.asked_ms = j.loud_ms = 0;
+    j.grant_counts = false;
     return stand(spot::waiting, "queued");
   }
 
