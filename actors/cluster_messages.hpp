@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "model/job.hpp"
-#include "model/placement.hpp"
+#include "model/node_offer.hpp"
 
 namespace troupe {
 
