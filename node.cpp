@@ -13,6 +13,7 @@
 #include "actors/cluster.hpp"
 #include "commands.hpp"
 #include "config/log.hpp"
+#include "executors/machine.hpp"
 
 namespace troupe {
 
@@ -108,8 +109,11 @@ int run_node(const config& settings) {
     word.drained = true;
     ::kill(::getpid(), SIGUSR1);
   };
-  auto agent = spawn_agent(system, offer_of(settings, name), settings.node_key, {work, settings.models}, steady_ms,
-                           tell, drained);
+  auto offer = offer_of(settings, name);
+  run_environment environment{work, settings.models};
+  environment.sense = sense_machine(work, settings.gpu == "auto", offer.gpus);
+  auto agent =
+      spawn_agent(system, std::move(offer), settings.node_key, std::move(environment), steady_ms, tell, drained);
   keep_joined(system, settings, agent, doors, word, signals);
   log::info("stopping");
   caf::scoped_actor self{system};

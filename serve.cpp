@@ -13,6 +13,7 @@
 #include "actors/cluster.hpp"
 #include "commands.hpp"
 #include "config/log.hpp"
+#include "executors/machine.hpp"
 #include "http/dev_account.hpp"
 #include "http/job_json.hpp"
 #include "http/routes.hpp"
@@ -159,7 +160,9 @@ agent_actor start_local_node(house& h) {
     if (!news.joined)
       caf::delayed_anon_send(where->get(), std::chrono::milliseconds{500}, connect_door{h.actors.door.get()});
   };
-  auto agent = spawn_agent(h.system, offer_of(h.settings, name), key, environment, h.steady, tell);
+  auto offer = offer_of(h.settings, name);
+  environment.sense = sense_machine(environment.work_root, h.settings.gpu == "auto", offer.gpus);
+  auto agent = spawn_agent(h.system, std::move(offer), key, environment, h.steady, tell);
   where->set(agent);
   caf::anon_send(agent, connect_door{h.actors.door.get()});
   return agent;

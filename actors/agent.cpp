@@ -1,5 +1,6 @@
 // What a node process is: takes orders, runs attempts, beats, and repeats results until they are acknowledged.
 // Everything it reports carries the lease epoch, so being late or saying it twice is safe.
+#include <algorithm>
 #include <system_error>
 
 #include "actors/agent_state.hpp"
@@ -104,6 +105,30 @@ bool tell_again(agent_pointer self, const lease_ref& lease) {
   return true;
 }
 
+/// Whether the node has what the order gives away, beside what its running attempts have.
+bool has_devices(const agent_state& s, const run_order& order) {
+  std::vector<int64_t> free_mb;
+  for (auto& gpu : s.offer.gpus) free_mb.push_back(gpu.vram_mb);
+  auto take = [&](const std::vector<gpu_share>& shares) {
+    return std::all_of(shares.begin(), shares.end(), [&](const gpu_share& x) {
+      if (x.device < 0 || static_cast<size_t>(x.device) >= free_mb.size()) return false;
+      return (free_mb[static_cast<size_t>(x.device)] -= x.vram_mb) >= 0 && x.vram_mb >= 0;
+    });
+  };
+  for (auto& [lease, a] : s.held)
+    if (!a.finished && !a.stopped) take(a.devices);
+  return take(order.devices);
+}
+
+std::string visible_devices(const std::vector<gpu_device>& gpus, const std::vector<gpu_share>& shares) {
+  std::string names;
+  for (auto& x : shares) {
+    auto& gpu = gpus[static_cast<size_t>(x.device)];
+    names += (names.empty() ? "" : ",") + (gpu.uuid.empty() ? std::to_string(gpu.index) : gpu.uuid);
+  }
+  return names;
+}
+
 }  // namespace
 
 void launch(agent_pointer self, const lease_ref& lease, const run_order& order,
@@ -119,7 +144,7 @@ void launch(agent_pointer self, const lease_ref& lease, const run_order& order,
   try {
     a.running = start_run(s.environment,
                           {order.job_id, order.epoch, order.kind, order.params, order.timeout_ms, std::move(checkpoint),
-                           s.checkpoint_bytes_max},
+                           s.checkpoint_bytes_max, visible_devices(s.offer.gpus, order.devices)},
                           callbacks_for(self, lease));
   } catch (const std::system_error& e) {  // no thread to be had: somebody else may have one
     run_report report;
@@ -136,11 +161,13 @@ void take_order(agent_pointer self, const run_order& order) {
   auto& s = self->state;
   lease_ref lease{order.job_id, order.epoch};
   if (tell_again(self, lease)) return;
-  if (s.is_draining() || running(s) >= static_cast<size_t>(s.offer.slots)) {
+  if (s.is_draining() || running(s) >= static_cast<size_t>(s.offer.slots) || !has_devices(s, order)) {
     s.report.rejected.push_back(lease);
     return flush_soon(self);
   }
-  s.held[lease].kind = order.kind;
+  auto& a = s.held[lease];
+  a.kind = order.kind;
+  a.devices = order.devices;
   order.checkpoint_epoch > 0 ? fetch(self, order) : launch(self, lease, order, {});
 }
 
@@ -219,7 +246,8 @@ void beat(agent_pointer self) {
   if (!s.gateway || s.steady() < s.next_beat_ms) return;
   if (s.steady() - s.answered_ms > limits::lease_ttl_ms) return parted(self, "the gateway does not answer");
   auto round = s.beat_round;
-  self->request(s.gateway, 5s, node_beat{s.session, holding(s), {}, s.leaves})
+  auto metrics = s.environment.sense ? s.environment.sense() : node_metrics{};
+  self->request(s.gateway, 5s, node_beat{s.session, holding(s), std::move(metrics), s.leaves})
       .then(
           [=](const beat_reply& reply) {
             if (round != self->state.beat_round) return;

@@ -30,6 +30,7 @@ struct attempt {
   int64_t started_ms = 0;
   int64_t ends_ms = 0;  // noop with a duration
   bool stopped = false;
+  std::vector<gpu_share> devices;
 };
 
 struct agent_state {

@@ -11,6 +11,8 @@
 #include <thread>
 
 #include "actors/cluster_port.hpp"
+#include "executors/machine.hpp"
+#include "model/gpu_names.hpp"
 
 namespace troupe {
 
@@ -51,14 +53,33 @@ bool answers(const endpoint& at) {
   return connected;
 }
 
-amount rate_of(const config& settings) {
+amount rate_of(const config& settings, const std::vector<gpu_device>& gpus) {
   if (settings.rate_per_hour) return *settings.rate_per_hour;
   amount sum = 0;
-  for (auto& g : settings.gpus) {
+  for (auto& g : gpus) {
     auto known = settings.prices.find_gpu(g.model);
-    sum += (known ? known->rate : cpu_rate) * g.count;
+    sum += known ? known->rate : cpu_rate;
   }
   return sum == 0 ? cpu_rate : sum;
+}
+
+/// "NVIDIA H200" is the price book's "nvidia-h200"; what the book does not know keeps its name as a key.
+std::string key_of(const config& settings, const std::string& name) {
+  if (auto known = settings.prices.find_gpu(name)) return known->key;
+  auto key = gpu_key(name);
+  for (auto& c : key)
+    if (!isalnum(static_cast<unsigned char>(c)) && c != '.' && c != '_') c = '-';
+  return key;
+}
+
+/// As declared, else as the driver says.
+std::vector<gpu_device> gpus_of(const config& settings) {
+  std::vector<gpu_device> all;
+  if (settings.gpu == "auto") all = find_gpus();
+  for (auto& g : all) g.model = key_of(settings, g.model);
+  for (auto& g : settings.gpus)
+    for (int i = 0; i < g.count; ++i) all.push_back({g.model, g.vram_mb, static_cast<int32_t>(all.size())});
+  return all;
 }
 
 }  // namespace
@@ -114,9 +135,12 @@ join_node offer_of(const config& settings, const std::string& name) {
   offer.region = settings.region;
   offer.slots = settings.slots > 0 ? static_cast<int32_t>(settings.slots)
                                    : static_cast<int32_t>(std::max(1u, std::thread::hardware_concurrency()));
-  offer.rate = rate_of(settings);
-  for (auto& g : settings.gpus)
-    for (int i = 0; i < g.count; ++i) offer.gpus.push_back({g.model, g.vram_mb});
+  offer.gpus = gpus_of(settings);
+  offer.rate = rate_of(settings, offer.gpus);
+  auto machine = look_at_machine(settings.data_dir);
+  offer.cpu_cores = machine.cpu_cores;
+  offer.memory_mb = machine.memory_mb;
+  offer.disk_mb = machine.disk_mb;
   offer.labels = settings.labels;
   for (auto& [model, url] : settings.models) offer.models.push_back(model);
   return offer;

@@ -18,6 +18,7 @@ constexpr int32_t scan_page = 1'000;
 constexpr int64_t scan_interval_ms = 5'000;
 constexpr size_t match_max = 256;          // claims handed out before other messages get their turn
 constexpr int64_t claim_lost_ms = 10'000;  // a claim that is neither true nor refused by then got lost
+constexpr int64_t recount_interval_ms = 15'000;
 
 struct due_job {
   time_ms at = 0;
@@ -39,6 +40,10 @@ struct dispatcher_state {
   bool scanning = false;
   std::string scan_after;
   int64_t next_scan_ms = 0;
+  // the count of what runs
+  bool counting = false;
+  int64_t count_began_ms = 0, next_count_ms = 0;
+  std::unordered_map<std::string, std::string> granted;  // job -> node, as read so far
 };
 
 using dispatcher_pointer = dispatcher_actor::stateful_pointer<dispatcher_state>;
@@ -52,7 +57,7 @@ void match(dispatcher_pointer self) {
   auto& s = self->state;
   s.flush_sent = false;
   if (!s.on_duty) return;
-  auto grants = s.board.match(match_max);
+  auto grants = s.board.match(match_max, s.h->now_ms());
   auto jobs = s.h->actors.jobs.get();
   for (auto& g : grants) {
     auto* n = s.board.find_node(g.node_id);
@@ -60,14 +65,15 @@ void match(dispatcher_pointer self) {
     self->send(jobs,
                tell_job{g.job_id, job_input::claim{n->id, n->session, n->user_id, n->rate, format_shares(g.devices)}});
   }
-  if (grants.size() == match_max) match_soon(self);
+  if (s.board.unfinished()) match_soon(self);
 }
 
 void add(dispatcher_pointer self, job_brief& j) {
   auto& s = self->state;
   if (j.state == job_state::queued) {
     if (s.board.waiting() >= limits::ready_max) return;  // the scan finds it again
-    s.board.add({j.id, j.user_id, j.priority, std::move(j.needs)});
+    auto since_ms = std::max(j.created_ms, j.run_at_ms);
+    s.board.add({j.id, j.user_id, j.priority, std::move(j.needs), {}, since_ms}, s.h->now_ms(), j.node_id);
   } else {
     auto at = j.run_at_ms;
     s.timed.push({at, std::move(j)});
@@ -84,6 +90,54 @@ bool claim_lost(dispatcher_pointer self, const job_brief& j) {
   auto& s = self->state;
   auto found = s.claimed.find(j.id);
   return found == s.claimed.end() || s.h->steady() - found->second >= claim_lost_ms;
+}
+
+ready_job running_job(job_brief& j) { return {j.id, j.user_id, j.priority, std::move(j.needs), std::move(j.devices)}; }
+
+void end_count(dispatcher_pointer self) {
+  self->state.granted.clear();
+  self->state.counting = false;
+}
+
+void recount(dispatcher_pointer self, const std::string& after);
+
+/// What the store does not grant any more gives its room back; what it grants without our knowledge takes it.
+void counted(dispatcher_pointer self, brief_page& page) {
+  auto& s = self->state;
+  if (!s.on_duty) return end_count(self);
+  auto full = static_cast<int32_t>(page.jobs.size()) >= scan_page;
+  auto after = full ? page.jobs.back().id : std::string{};
+  for (auto& j : page.jobs) {
+    s.granted[j.id] = j.node_id;
+    if (!s.board.knows(j.id) && s.board.adopt(j.node_id, running_job(j))) s.claimed[j.id] = s.h->steady();
+  }
+  if (full) return recount(self, after);
+  std::vector<std::pair<std::string, std::string>> gone;
+  s.board.each_placed([&](const std::string& job, const std::string& node) {
+    auto claim = s.claimed.find(job);
+    auto fresh = claim != s.claimed.end() && claim->second > s.count_began_ms - claim_lost_ms;
+    auto store = s.granted.find(job);
+    if (!fresh && (store == s.granted.end() || store->second != node)) gone.emplace_back(node, job);
+  });
+  for (auto& [node, job] : gone) {
+    log::warn("a booking without a grant is given back", {{"job_id", job}, {"node_id", node}});
+    free_slot(self, node, job);
+  }
+  end_count(self);
+  if (!gone.empty()) match_soon(self);
+}
+
+/// Messages may be lost, the store is not: so no slot leaks for ever.
+void recount(dispatcher_pointer self, const std::string& after) {
+  auto& s = self->state;
+  if (after.empty()) {
+    if (std::exchange(s.counting, true)) return;
+    s.count_began_ms = s.h->steady();
+  }
+  list_live_jobs ask{{job_state::leased, job_state::running, job_state::cancelling}, after, scan_page};
+  self->request(s.h->actors.reader(), store_limit, std::move(ask))
+      .then([self](brief_page& page) { counted(self, page); },
+            [self](const caf::error&) { end_count(self); });  // the database is away: next time
 }
 
 void wake_due(dispatcher_pointer self) {
@@ -138,14 +192,23 @@ void on_tick(dispatcher_pointer self) {
       s.next_scan_ms = s.h->steady() + scan_interval_ms;
       scan(self);
     }
+    if (s.h->steady() >= s.next_count_ms) {
+      s.next_count_ms = s.h->steady() + recount_interval_ms;
+      recount(self, {});
+    }
   }
   self->delayed_send(self, 100ms, tick{});
+}
+
+void clear_board(dispatcher_pointer self) {
+  self->state.board = {};
+  self->state.board.limit_tenants(static_cast<int32_t>(self->state.h->settings.tenant_jobs_max));
 }
 
 /// The nodes of each gateway are told anew; the queue is read from the store.
 void begin_duty(dispatcher_pointer self) {
   auto& s = self->state;
-  s.board = {};
+  clear_board(self);
   s.timed = {};
   s.claimed.clear();
   s.scan_after.clear();
@@ -159,7 +222,7 @@ void on_changed(dispatcher_pointer self) {
   auto& s = self->state;
   auto before = std::exchange(s.on_duty, s.h->cluster.owns(duty_shard));
   if (s.on_duty && !before) return begin_duty(self);
-  if (!s.on_duty) s.board = {};
+  if (!s.on_duty) clear_board(self);
   for (auto& [id, gateway] : s.board.homes())
     if (!s.h->cluster.is_alive(gateway)) s.board.remove_node(id);
 }
@@ -190,13 +253,17 @@ void on_joined(dispatcher_pointer self, node_joined& x) {
   auto* known = s.board.find_node(x.offer.id);
   if (!s.on_duty || (known != nullptr && known->session > x.offer.session)) return;
   std::vector<ready_job> busy;
-  for (auto& j : x.busy) busy.push_back({j.id, j.user_id, j.priority, std::move(j.needs), std::move(j.devices)});
+  for (auto& j : x.busy) {
+    s.claimed[j.id] = s.h->steady();
+    busy.push_back(running_job(j));
+  }
   s.board.put_node(std::move(x.offer), busy);
   match_soon(self);
 }
 
 dispatcher_actor::behavior_type dispatcher(dispatcher_pointer self, house* h) {
   self->state.h = h;
+  clear_board(self);
   self->send(self, tick{});
   self->send(self, cluster_changed{});
   return {

@@ -46,9 +46,12 @@ struct config {
   int64_t jwt_minutes = 60;
   int64_t drain_seconds = 30;
   int64_t checkpoint_mb_max = 16;
-  int64_t in_flight_max = 4096;  // requests; above this 503
-  int64_t commit_delay_us = 0;   // how long the ledger waits for company before a commit, at most 2000
-  int64_t readers = 2;           // read-only database connections
+  int64_t in_flight_max = 4096;   // requests; above this 503
+  int64_t commit_delay_us = 0;    // how long the ledger waits for company before a commit, at most 2000
+  int64_t tenant_jobs_max = 0;    // running jobs of one user; 0: no limit
+  int64_t tenant_queue_max = 0;   // waiting jobs of one user; 0: no limit
+  int64_t queue_max = 1'000'000;  // waiting jobs of all; 0: no limit
+  int64_t readers = 2;            // read-only database connections
   int64_t http_threads = 2;
   int64_t fee_bps = 500;                 // platform fee
   std::string fee_mode = "on_top";       // or inclusive: when a request does not say

@@ -53,6 +53,12 @@ std::vector<binding> door_bindings() {
       {plain("in-flight-max", "serve", "requests at a time; above this 503"), bounded{&c::in_flight_max, 1, 1'000'000}},
       {plain("commit-delay-us", "serve", "how long the ledger waits for company before a commit"),
        bounded{&c::commit_delay_us, 0, 2000}},
+      {plain("tenant-jobs-max", "serve", "jobs of one user that run at a time; 0: no limit"),
+       bounded{&c::tenant_jobs_max, 0, 1'000'000}},
+      {plain("tenant-queue-max", "serve", "jobs of one user that wait; above this 429; 0: no limit"),
+       bounded{&c::tenant_queue_max, 0, 100'000'000}},
+      {plain("queue-max", "serve", "jobs of all users that wait; above this 429; 0: no limit"),
+       bounded{&c::queue_max, 0, 100'000'000}},
       {plain("readers", "serve", "read-only database connections"), bounded{&c::readers, 1, 64}},
       {plain("http-threads", "serve", "threads of the REST and WebSocket door"), bounded{&c::http_threads, 1, 256}},
   };

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "model/devices.hpp"
 #include "model/job_spec.hpp"
 
 namespace troupe {
@@ -18,6 +19,7 @@ struct run_request {
   int64_t timeout_ms = 0;                         // wall clock, counted from the start of the program
   std::shared_ptr<const std::string> checkpoint;  // what an earlier attempt left; empty: nothing
   int64_t checkpoint_bytes_max = 0;               // of what this one may leave
+  std::string devices;  // GPUs it may see, as CUDA_VISIBLE_DEVICES names them; empty: none
 };
 
 /// What the machine offers to every attempt.
@@ -25,6 +27,7 @@ struct run_environment {
   std::string work_root;                      // attempts live in work_root/JOB/EPOCH
   std::map<std::string, std::string> models;  // model name -> base URL of an OpenAI-compatible server
   int64_t kill_grace_ms = 2'000;              // between SIGTERM and SIGKILL
+  std::function<node_metrics()> sense;        // how the machine fares; may be empty
 };
 
 /// All are called from the attempt's own thread. `done` exactly once, and nothing after it.

@@ -30,6 +30,7 @@ std::map<std::string, std::string> environment_for(const attempt_context& contex
   all["TROUPE_ATTEMPT"] = std::to_string(context.request.epoch);
   all["TROUPE_ARTIFACTS"] = folder.artifacts();
   all["TROUPE_CHECKPOINT_DIR"] = folder.checkpoint();
+  all["CUDA_VISIBLE_DEVICES"] = all["NVIDIA_VISIBLE_DEVICES"] = context.request.devices;  // not for the job to say
   return all;
 }
 

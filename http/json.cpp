@@ -45,6 +45,7 @@ std::string_view code_of(const failure& f) {
     case errc::key_reused: return "IDEMPOTENCY_MISMATCH";
     case errc::insufficient_funds: return "INSUFFICIENT_FUNDS";
     case errc::limit_exceeded: return "LIMIT_EXCEEDED";
+    case errc::queue_full: return "QUEUE_FULL";
     case errc::too_large: return "PAYLOAD_TOO_LARGE";
     case errc::stale: return "STALE";
     case errc::rate_unknown: return "RATE_NOT_FOUND";
@@ -219,7 +220,8 @@ int status_of(errc x) {
     case errc::invalid: return 400;
     case errc::unauthenticated: return 401;
     case errc::insufficient_funds: return 402;
-    case errc::limit_exceeded: return 429;
+    case errc::limit_exceeded:
+    case errc::queue_full: return 429;
     case errc::forbidden: return 403;
     case errc::not_found:
     case errc::rate_unknown: return 404;
@@ -249,7 +251,7 @@ http_reply error_reply(const failure& f, const std::string& request_id, error_di
     reply = json_reply(status, body);
   }
   if (status == 401) reply.headers.emplace_back("WWW-Authenticate", "Bearer");
-  if (status == 503) reply.headers.emplace_back("Retry-After", "1");
+  if (status == 503 || f.code == errc::queue_full) reply.headers.emplace_back("Retry-After", "1");
   return reply;
 }
 

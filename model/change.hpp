@@ -313,6 +313,7 @@ struct tier_update {
 struct change {
   int32_t shard = -1;  // of the job: refused as stale when this gateway does not own it any more. -1: any gateway may
   std::optional<idempotency_row> once;
+  bool only_again = false;  // only the answer to a known Idempotency-Key; anything new is errc::queue_full
   std::vector<transfer> transfers;
   std::optional<hold_open> opens;
   std::optional<hold_extend> extends;

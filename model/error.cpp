@@ -14,6 +14,7 @@ std::string to_string(errc x) {
     case errc::key_reused: return "key_reused";
     case errc::insufficient_funds: return "insufficient_funds";
     case errc::limit_exceeded: return "limit_exceeded";
+    case errc::queue_full: return "queue_full";
     case errc::too_large: return "too_large";
     case errc::stale: return "stale";
     case errc::rate_unknown: return "rate_unknown";

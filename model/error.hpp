@@ -18,6 +18,7 @@ enum class errc : uint8_t {
   key_reused,          // an Idempotency-Key came again with another request
   insufficient_funds,  // carries `required` and `balance`
   limit_exceeded,      // a spend or withdrawal limit: a matter of time or of its owner, not of money
+  queue_full,          // too many of one's jobs wait, or of all: try again later
   too_large,           // over a bound of model/limits.hpp
   stale,               // an old lease epoch or session epoch: nothing was changed
   rate_unknown,        // no price for that GPU or model

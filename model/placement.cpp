@@ -31,6 +31,13 @@ void placement::put_node(node_offer offer, const std::vector<ready_job>& busy) {
   freed_.insert(n.number);
 }
 
+bool placement::adopt(const std::string& node_id, const ready_job& j) {
+  auto* n = nodes_.find(node_id);
+  if (n == nullptr || knows(j.id)) return false;
+  book(*n, j.id, node_index::booking_of(*n, j.user_id, j.needs, j.devices));
+  return true;
+}
+
 void placement::change_node(node_offer offer) {
   auto* n = nodes_.find(offer.id);
   if (n == nullptr) return;

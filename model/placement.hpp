@@ -20,11 +20,13 @@ class placement {
 public:
   static constexpr int64_t avoid_ms = 60'000;
 
-  /// `tenant_jobs_max`: running jobs of one tenant; 0: no limit.
-  explicit placement(int32_t tenant_jobs_max = 0) : queue_(tenant_jobs_max) {}
+  /// Running jobs of one tenant; 0: no limit. REQUIRES: nothing was added yet.
+  void limit_tenants(int32_t jobs_max) { queue_.limit_tenants(jobs_max); }
 
   /// Adds or replaces a node; `busy` are the jobs it already runs.
   void put_node(node_offer, const std::vector<ready_job>& busy = {});
+  /// A job that runs at a node without our knowledge; false when the node is not here or the job is known.
+  bool adopt(const std::string& node_id, const ready_job&);
   /// Replaces the offer of a node that is here; its devices and what runs there stay.
   void change_node(node_offer);
   /// Forgets a node and all that runs there.

@@ -58,9 +58,11 @@ public:
     std::unordered_map<tenant*, std::unique_ptr<queue>> queues;
   };
 
-  /// `tenant_jobs_max`: running jobs of one tenant; 0: no limit.
-  explicit ready_queue(int32_t tenant_jobs_max = 0) : tenant_jobs_max_(tenant_jobs_max) {}
-  ready_queue(const ready_queue&) = delete;
+  ready_queue() = default;
+  ready_queue(ready_queue&&) = default;
+  ready_queue& operator=(ready_queue&&) = default;
+  /// Running jobs of one tenant; 0: no limit. REQUIRES: nothing was added yet.
+  void limit_tenants(int32_t jobs_max) { tenant_jobs_max_ = jobs_max; }
 
   /// REQUIRES: it is not waiting.
   void add(ready_job, time_ms now_ms);
@@ -135,7 +137,7 @@ private:
   void open(job_class&);
   void close(job_class&);
 
-  int32_t tenant_jobs_max_;
+  int32_t tenant_jobs_max_ = 0;
   uint64_t next_ticket_ = 1;
   std::unordered_map<std::string, std::unique_ptr<job_class>> classes_;
   std::unordered_map<std::string, std::unique_ptr<tenant>> tenants_;

@@ -101,6 +101,11 @@ public:
     spent_checkpoints_.each([&](row& r) { r(list.emplace_back()); }, limit);
     return list;
   }
+  int64_t waiting_jobs(const std::string& user_id) override {
+    int64_t count = 0;
+    waiting_.first([&](row& r) { r(count); }, user_id, user_id);
+    return count;
+  }
 
 private:
   template <class Row, class... T>
@@ -118,6 +123,10 @@ private:
 
   connection& db_;
   history history_{db_};
+  // blocked, scheduled, queued, retry_wait
+  statement waiting_{db_,
+                     "SELECT count(*) FROM jobs <<lite:INDEXED BY jobs_live>>"
+                     " WHERE ended=0 AND (CAST(? AS TEXT)='' OR user_id=?) AND state IN (0,1,2,6)"};
   statement withdrawn_{db_,
                        "SELECT CAST(coalesce(sum(amount+fee),0) AS BIGINT) FROM withdrawals"
                        " WHERE user_id=? AND source=? AND asset=? AND state IN (?,?)"};

@@ -143,6 +143,8 @@ public:
                                                      const std::function<bool(const transaction_row&)>& take) = 0;
   /// What left that account for good: approved and sent withdrawals, fees included.
   virtual amount withdrawn(const account_key&) = 0;
+  /// Jobs that wait for a node, of one user or (empty) of all.
+  virtual int64_t waiting_jobs(const std::string& user_id) = 0;
   /// For how long this job or billing session ran on its provider's node, when it was paid.
   virtual int64_t paid_ms(const std::string& job_id) = 0;
   /// A piece of what that attempt left; `count` 0: it left nothing, or not all of it arrived.

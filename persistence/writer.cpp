@@ -235,6 +235,10 @@ change_result writer::apply(const change& c, time_ms now_ms) {
   auto& s = here();
   change_result r;
   if (c.once && s.answers.answers(*c.once, r)) return r;
+  if (c.only_again) {
+    refuse(r, errc::queue_full, "too many jobs wait");
+    return r;
+  }
   if (!s.check(c, now_ms, r)) return r;
   try {
     s.write(c, now_ms, r);
