@@ -123,6 +123,7 @@ void counted(dispatcher_pointer self, brief_page& page) {
     log::warn("a booking without a grant is given back", {{"job_id", job}, {"node_id", node}});
     free_slot(self, node, job);
   }
+  std::erase_if(s.claimed, [&](auto& x) { return s.board.node_of(x.first).empty(); });  // of nodes that left
   end_count(self);
   if (!gone.empty()) match_soon(self);
 }

@@ -223,3 +223,11 @@ def pgbench(postgres, seconds):
     postgres.run("pgbench", "-i", "-q", "-s", "10", name)
     out = postgres.run("pgbench", "-N", "-c", "8", "-j", "2", "-T", str(seconds), name)
     return float(re.search(r"tps = ([0-9.]+)", out).group(1))
+
+
+def placements(seconds):
+    """placement_bench: placements per second of processor time, and the p99 of one in ms."""
+    subprocess.run(["ninja", "-C", str(ROOT / "build"), "placement_bench"], check=True, stdout=subprocess.DEVNULL)
+    out = subprocess.run([ROOT / "build" / "benchmarks" / "placement_bench", "--seconds", str(seconds)], check=True,
+                         text=True, capture_output=True, timeout=300).stdout
+    return float(out.split()[0]), float(re.search(r"p99 ([0-9.]+) ms", out).group(1))

@@ -64,6 +64,8 @@ figure("put_bullmq_everysec", "  BullMQ, Redis fsync every second", "jobs/s")
 figure("put_graphile", "  graphile-worker", "jobs/s")
 figure("beats", "{crowd} nodes beating every 3 s", "% core", LESS, goals=(25,))
 figure("beats_join", "  their joining", "nodes/s")
+figure("placements", "placements, 10,000 nodes 80 % full", "/s", goals=(20000,))
+figure("placement_p99", "  one placement, p99", "ms", LESS, goals=(1,))
 figure("memory", "memory of the idle server", "MiB", LESS, goals=(24,))
 figure("memory_stream", "memory of an open stream", "KiB", LESS, goals=(16,))
 
@@ -198,6 +200,14 @@ def beats(o, folder, books):
 
 STEPS = {"settle": settlements, "idle": idle, "queue": queue, "life": life, "life_tls": life_tls, "drain": drains,
          "beats": beats, "fanout": fanout}
+def placements(o, folder, books):
+    """The dispatcher's board alone, on one core: submit, match, end."""
+    rate, p99 = measures.placements(o.seconds)
+    note("placements", rate)
+    note("placement_p99", p99)
+
+
+STEPS = {"settle": settlements, "placements": placements, "idle": idle, "queue": queue, "life": life, "fanout": fanout}
 
 
 def round_of(o, folder, number):

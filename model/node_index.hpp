@@ -15,30 +15,9 @@
 #include <unordered_map>
 
 #include "model/market.hpp"
-#include "model/node_offer.hpp"
+#include "model/node_fit.hpp"
 
 namespace troupe {
-
-bool wants_gpu(const demand&);
-
-/// What one job has of a node.
-struct booking {
-  std::string user_id;
-  std::vector<gpu_share> devices;
-  int32_t cpu_cores = 0;
-  int64_t memory_mb = 0, disk_mb = 0;
-};
-
-struct booked_node {
-  node_offer offer;
-  uint64_t number = 0;           // the order in which they came
-  std::vector<int64_t> free_mb;  // by device
-  int32_t free_cores = 0;
-  int64_t free_memory_mb = 0, free_disk_mb = 0;
-  std::unordered_map<std::string, booking> busy;  // by job
-  bool listed = false;                            // it has a free slot and may be given work
-  int32_t free_slots() const { return offer.slots - static_cast<int32_t>(busy.size()); }
-};
 
 struct choice {
   booked_node* at = nullptr;  // null: no node fits now
@@ -61,9 +40,6 @@ public:
   choice best(const demand&, const std::vector<std::string>& avoid, const std::string& last);
   /// The best of these, by number.
   choice best_of(const std::set<uint64_t>& numbers, const demand&, const std::string& last);
-  static bool fits(const booked_node&, const demand&);
-  /// The devices it would get here now; nothing when it does not fit.
-  static std::optional<std::vector<gpu_share>> fit(const booked_node&, const demand&);
 
   void book(booked_node&, const std::string& job_id, booking);
   /// False when it is not booked here.

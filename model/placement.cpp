@@ -130,7 +130,7 @@ ready_queue::job_class* placement::first_waiting_for(const booked_node& n) const
   auto look = [&](const std::string& anchor) {
     queue_.each_blocked(anchor, most_mb, [&](ready_queue::job_class& c) {
       if (first != nullptr && !ready_queue::is_before(c, *first)) return;
-      if (node_index::fits(n, c.needs)) first = &c;
+      if (fits(n, c.needs)) first = &c;
     });
   };
   look("any");

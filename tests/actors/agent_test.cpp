@@ -11,8 +11,9 @@ public:
   agent_actor agent;
   bool joined = false;
 
-  node_process(house_world& w, int32_t slots) : w_(w) {
+  node_process(house_world& w, int32_t slots, std::vector<gpu_device> gpus = {}) : w_(w) {
     join_node offer;
+    offer.gpus = std::move(gpus);
     offer.name = "real";
     offer.instance = "first";
     offer.slots = slots;
@@ -76,6 +77,23 @@ TEST_CASE("an agent that is full turns an order down and keeps what it runs") {
   caf::anon_send(n.agent, run_jobs{{{"job_other", 1, job_kind::noop, "{}", 1'000}}});
   w.pass(6'000);
   CHECK(w.state(id) == job_state::succeeded);
+}
+
+TEST_CASE("an agent turns down an order for devices that it does not have, or has given away") {
+  house_world w;
+  node_process n{w, 8, {{"gpu", 24'000}}};
+  auto order = [&](const std::string& id, std::vector<gpu_share> devices) {
+    caf::anon_send(n.agent, run_jobs{{{id, 1, job_kind::process, R"({"command":["/bin/true"]})", 1'000, devices}}});
+    w.run();
+    return std::filesystem::exists(w.folder() + "/work/" + id);
+  };
+  auto s = lasting(60'000);
+  s.spec.needs.vram_mb = 20'000;
+  s.rate_max = one;
+  REQUIRE(w.state(w.submit(s)) == job_state::running);
+  CHECK_FALSE(order("job_elsewhere", {{1, 1'000}}));
+  CHECK_FALSE(order("job_negative", {{-1, 1'000}}));
+  CHECK_FALSE(order("job_too_much", {{0, 4'001}}));
 }
 
 TEST_CASE("an attempt that is being stopped has given its slot to the next job") {
