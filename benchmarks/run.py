@@ -198,8 +198,6 @@ def beats(o, folder, books):
         note("beats_join", got["nodes"] / got["joining_s"])
 
 
-STEPS = {"settle": settlements, "idle": idle, "queue": queue, "life": life, "life_tls": life_tls, "drain": drains,
-         "beats": beats, "fanout": fanout}
 def placements(o, folder, books):
     """The dispatcher's board alone, on one core: submit, match, end."""
     rate, p99 = measures.placements(o.seconds)
@@ -207,7 +205,8 @@ def placements(o, folder, books):
     note("placement_p99", p99)
 
 
-STEPS = {"settle": settlements, "placements": placements, "idle": idle, "queue": queue, "life": life, "fanout": fanout}
+STEPS = {"settle": settlements, "placements": placements, "idle": idle, "queue": queue, "life": life,
+         "life_tls": life_tls, "drain": drains, "beats": beats, "fanout": fanout}
 
 
 def round_of(o, folder, number):
