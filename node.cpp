@@ -96,7 +96,7 @@ int run_node(const config& settings) {
   auto name = node_name(settings);
   auto work = settings.data_dir + "/work-" + sha256_hex(name).substr(0, 12);
   std::filesystem::create_directories(work);
-  auto caf_config = system_config(settings);
+  auto caf_config = system_config();
   caf::actor_system system{*caf_config};
   agent_word word;
   known_doors doors{settings.doors};

@@ -203,7 +203,7 @@ int run_gateway(config& settings, stop_signal& stop) {
   auto db = open_store(settings.data_dir, settings.database, false, settings.database_timeout_ms);
   std::optional<house> h;
   std::optional<edge> e;
-  auto caf_config = system_config(settings);
+  auto caf_config = system_config();
   caf::actor_system system{*caf_config};
   h.emplace(system, settings);
   if (auto seats = db->open_membership()) h->cluster.expect_others();

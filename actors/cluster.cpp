@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <caf/io/all.hpp>
-#include <caf/openssl/all.hpp>
 #include <thread>
 
 #include "actors/cluster_port.hpp"
@@ -21,8 +20,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr int probe_ms = 2'000;
-
-bool wants_tls(const config& settings) { return !settings.cluster_cert.empty(); }
 
 std::string text_of(caf::actor_system& system, const caf::error& e) {
   auto f = to_failure(e);
@@ -84,7 +81,7 @@ std::vector<gpu_device> gpus_of(const config& settings) {
 
 }  // namespace
 
-std::unique_ptr<caf::actor_system_config> system_config(const config& settings) {
+std::unique_ptr<caf::actor_system_config> system_config() {
   auto c = std::make_unique<caf::actor_system_config>();
   c->add_message_types<caf::id_block::troupe>();
   c->load<caf::io::middleman>();
@@ -93,12 +90,6 @@ std::unique_ptr<caf::actor_system_config> system_config(const config& settings) 
   c->set("scheduler.policy", caf::atom("sharing"));  // idle workers sleep; "stealing" polls: a tenth of a core at rest
   c->set("scheduler.max-threads", size_t{std::max(2u, std::thread::hardware_concurrency())});
   c->set("scheduler.max-throughput", size_t{50});
-  if (wants_tls(settings)) {
-    c->load<caf::openssl::manager>();
-    c->openssl_certificate = settings.cluster_cert;
-    c->openssl_key = settings.cluster_key;
-    c->openssl_cafile = settings.cluster_ca;
-  }
   return c;
 }
 
@@ -122,8 +113,7 @@ endpoint endpoint_of(const std::string& text) {
 
 outcome<door_actor> reach_door(caf::actor_system& system, const config& settings, const endpoint& at) {
   if (!answers(at)) return failure{errc::unavailable, "nobody answers there", {}, {}};
-  auto door = wants_tls(settings) ? caf::openssl::remote_actor<door_actor>(system, at.host, at.port)
-                                  : system.middleman().remote_actor<door_actor>(at.host, at.port);
+  auto door = find_door(system, settings, at);
   if (door) return *door;
   return failure{errc::unavailable, text_of(system, door.error()), {}, {}};
 }

@@ -7,9 +7,9 @@
 
 namespace troupe {
 
-/// Types, scheduler, heartbeats and TLS for a process. Both time-outs are 0 in CAF by default, and then a cut cable is
+/// Types, scheduler and heartbeats for a process. Both time-outs are 0 in CAF by default, and then a cut cable is
 /// never noticed. REQUIRES: outlives the actor system.
-std::unique_ptr<caf::actor_system_config> system_config(const config&);
+std::unique_ptr<caf::actor_system_config> system_config();
 
 /// Opens the door for nodes at `settings.cluster_listen` (mutual TLS when certificates are set); returns the port.
 outcome<uint16_t> open_door(house&);

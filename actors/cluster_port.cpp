@@ -160,6 +160,22 @@ protected:
     return caf::make_counted<wary_doorman>(multiplexer, *fd, tls_);
   }
 
+  /// Whom we call needs no introduction.
+  caf::expected<caf::io::scribe_ptr> connect(const std::string& host, uint16_t port) override {
+    auto fd = net::new_tcp_connection(host, port);
+    if (!fd) return std::move(fd.error());
+    auto& multiplexer = static_cast<net::default_multiplexer&>(system().middleman().backend());
+    auto host_of_ours = std::make_shared<guest>(guest{*fd, true, 0});
+    net::keepalive(*fd, true);
+    if (!tls_) return caf::make_counted<wary_scribe<caf::policy::tcp>>(multiplexer, *fd, host_of_ours, true);
+    if (auto ssl = tls_->reach(*fd)) {
+      auto greeted = std::make_shared<std::function<void()>>();
+      return caf::make_counted<wary_scribe<tls_line>>(multiplexer, *fd, host_of_ours, true, ssl, greeted);
+    }
+    ::close(*fd);
+    return caf::make_error(caf::sec::cannot_connect_to_node);
+  }
+
 private:
   std::shared_ptr<tls_door> tls_;
 };
@@ -177,6 +193,26 @@ caf::expected<uint16_t> publish_door(caf::actor_system& system, const door_actor
                 caf::actor_cast<caf::strong_actor_ptr>(door), system.message_types(interface),
                 settings.cluster_listen.host, true)
       .receive([&](uint16_t opened) { result = opened; }, [&](caf::error& why) { result = std::move(why); });
+  return result;
+}
+
+caf::expected<door_actor> find_door(caf::actor_system& system, const config& settings, const endpoint& at) {
+  auto tls = settings.cluster_cert.empty() ? nullptr : std::make_shared<tls_door>(settings);
+  auto broker = system.middleman().named_broker<caf::io::basp_broker>(caf::atom("BASP"));
+  auto middleman = caf::actor_cast<caf::io::middleman_actor>(
+      system.spawn<wary_middleman, caf::hidden + caf::detached>(broker, tls));
+  caf::detail::type_list<door_actor> interface;
+  caf::expected<door_actor> result{caf::sec::no_actor_published_at_port};
+  caf::scoped_actor self{system, true};
+  self->request(middleman, caf::infinite, caf::connect_atom::value, at.host, at.port)
+      .receive(
+          [&](const caf::node_id&, caf::strong_actor_ptr& door, const std::set<std::string>& words) {
+            if (!system.assignable(words, system.message_types(interface)))
+              result = caf::make_error(caf::sec::unexpected_actor_messaging_interface);
+            else if (door)
+              result = caf::actor_cast<door_actor>(door);
+          },
+          [&](caf::error& why) { result = std::move(why); });
   return result;
 }
 

@@ -3,6 +3,7 @@
 #include "actors/tls_line.hpp"
 
 #include <openssl/err.h>
+#include <sys/socket.h>
 
 #include <stdexcept>
 
@@ -16,6 +17,7 @@ namespace {
 using caf::io::network::rw_state;
 
 constexpr int64_t reload_ms = 60'000;
+constexpr int reach_seconds = 5;
 constexpr const char* ciphers = "ECDHE+AESGCM:ECDHE+CHACHA20";  // of TLS 1.2; those of 1.3 are all good
 
 }  // namespace
@@ -28,7 +30,7 @@ tls_door::tls_door(const config& c) : certificate_(c.cluster_cert), key_(c.clust
 
 std::shared_ptr<SSL_CTX> tls_door::load() const {
   ERR_clear_error();
-  std::shared_ptr<SSL_CTX> x{SSL_CTX_new(TLS_server_method()), SSL_CTX_free};
+  std::shared_ptr<SSL_CTX> x{SSL_CTX_new(TLS_method()), SSL_CTX_free};
   if (!x) return {};
   SSL_CTX_set_min_proto_version(x.get(), TLS1_2_VERSION);
   SSL_CTX_set_options(x.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_TICKET);
@@ -44,7 +46,7 @@ std::shared_ptr<SSL_CTX> tls_door::load() const {
   return good ? x : nullptr;
 }
 
-std::shared_ptr<SSL> tls_door::greet(int fd) {
+std::shared_ptr<SSL> tls_door::open(int fd) {
   if (steady_ms() - loaded_ms_ >= reload_ms) {
     loaded_ms_ = steady_ms();
     if (auto fresh = load())
@@ -54,8 +56,24 @@ std::shared_ptr<SSL> tls_door::greet(int fd) {
   }
   std::shared_ptr<SSL> ssl{SSL_new(context_.get()), SSL_free};
   if (!ssl || SSL_set_fd(ssl.get(), fd) != 1) return {};
-  SSL_set_accept_state(ssl.get());
   return ssl;
+}
+
+std::shared_ptr<SSL> tls_door::greet(int fd) {
+  auto ssl = open(fd);
+  if (ssl) SSL_set_accept_state(ssl.get());
+  return ssl;
+}
+
+std::shared_ptr<SSL> tls_door::reach(int fd) {
+  auto ssl = open(fd);
+  timeval patience{reach_seconds, 0};
+  ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+  ERR_clear_error();
+  auto good = ssl && SSL_connect(ssl.get()) == 1;
+  ERR_clear_error();
+  return good ? ssl : nullptr;
 }
 
 rw_state tls_line::state_of(int code) const {

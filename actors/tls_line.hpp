@@ -1,4 +1,4 @@
-// The server's side of one TLS connection, as CAF's streams want it.
+// One TLS connection, from either side, as CAF's streams want it.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -17,8 +17,11 @@ class tls_door {
 public:
   explicit tls_door(const config&);
   std::shared_ptr<SSL> greet(int fd);
+  /// From our side. Blocks until the other one has greeted, some seconds at most; empty: it did not, or not as it should.
+  std::shared_ptr<SSL> reach(int fd);
 
 private:
+  std::shared_ptr<SSL> open(int fd);
   std::shared_ptr<SSL_CTX> load() const;
 
   std::string certificate_, key_, ca_;

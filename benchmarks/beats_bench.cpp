@@ -111,7 +111,7 @@ double processor_seconds(int64_t pid) {
 /// What a process with one socket to the gateway is: a part of the crowd with a CAF of its own.
 struct part {
   config settings;
-  std::unique_ptr<caf::actor_system_config> caf_config = system_config(settings);
+  std::unique_ptr<caf::actor_system_config> caf_config = system_config();
   std::unique_ptr<caf::actor_system> system;
   std::vector<member_actor> members;
 

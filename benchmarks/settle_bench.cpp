@@ -138,7 +138,7 @@ driver_actor::behavior_type driver(driver_pointer self, ledger_actor ledger, pla
 score through_the_actor(store& db, const plan& p) {
   config settings;
   settings.data_dir = p.data_dir;
-  auto caf_config = system_config(settings);
+  auto caf_config = system_config();
   caf::actor_system system{*caf_config};
   house h{system, settings};
   h.actors.events.set(spawn_events(h));
