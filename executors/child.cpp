@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -32,6 +33,9 @@ struct prepared {
   rlim_t cpu_seconds;
   rlim_t descriptors_max;
   pid_t parent;
+  const int* doors;
+  size_t doors_count;
+  bool private_ipc;
 };
 
 struct complaint {
@@ -71,6 +75,9 @@ void close_others_on_exec(rlim_t descriptors_max) {
   setsid();  // a session and a process group of its own, and no terminal
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != what.parent) _exit(127);  // the parent died before it could be told
+  for (size_t i = 0; i < what.doors_count; ++i)
+    if (write(what.doors[i], "0", 1) != 1) give_up(what, false);
+  if (what.private_ipc && unshare(CLONE_NEWIPC) != 0) give_up(what, false);
   if (chdir(what.folder) != 0) give_up(what, false);
   if (dup2(what.in, 0) < 0 || dup2(what.out, 1) < 0 || dup2(what.err, 2) < 0) give_up(what, false);
   close_others_on_exec(what.descriptors_max);
@@ -173,6 +180,8 @@ std::optional<launch_error> child::start(const launch& what) {
 
   auto to_stdin = make_pipe(), from_stdout = make_pipe(), from_stderr = make_pipe(), complaints = make_pipe();
   if (!what.with_stdin) to_stdin.read = above_standard(open("/dev/null", O_RDONLY | O_CLOEXEC));
+  auto doors = what.group ? what.group->doors() : std::vector<int>{};
+  group_ = what.group;
   prepared ready{program.c_str(),
                  arguments.data(),
                  environment.data(),
@@ -183,7 +192,10 @@ std::optional<launch_error> child::start(const launch& what) {
                  complaints.write.get(),
                  static_cast<rlim_t>(what.cpu_seconds),
                  descriptors_max(),
-                 getpid()};
+                 getpid(),
+                 doors.data(),
+                 doors.size(),
+                 what.private_ipc};
   id_ = fork();
   if (id_ == 0) become(ready);
   if (id_ < 0) return launch_error{false, "cannot fork: " + std::generic_category().message(errno)};
@@ -205,6 +217,7 @@ bool child::ended() const {
 
 child_end child::reap() {
   kill_session(id_);
+  if (group_) group_->kill_all();
   child_end end;
   while (wait4(id_, &end.status, 0, &end.used) < 0 && errno == EINTR) continue;
   id_ = -1;

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "executors/control_group.hpp"
 #include "executors/descriptor.hpp"
 
 namespace troupe {
@@ -19,6 +20,8 @@ struct launch {
   std::string folder;                              // working folder
   bool with_stdin = false;                         // else it reads /dev/null
   int64_t cpu_seconds = 0;                         // per process, 0: no limit
+  const control_group* group = nullptr;            // it joins; outlives the child
+  bool private_ipc = false;                        // shared memory and queues of its own
 };
 
 struct launch_error {
@@ -43,7 +46,8 @@ public:
 
   pid_t id() const { return id_; }
   bool ended() const;
-  /// Ends what is left of the session, then forgets the program. REQUIRES: ended().
+  const control_group* group() const { return group_; }
+  /// Ends what is left of the session and of the group, then forgets the program. REQUIRES: ended().
   child_end reap();
 
   descriptor in, out, err;  // our ends, non-blocking
@@ -51,6 +55,7 @@ public:
 
 private:
   pid_t id_ = -1;
+  const control_group* group_ = nullptr;
 };
 
 }  // namespace troupe

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "executors/attempt.hpp"
+#include "executors/docker.hpp"
 
 namespace troupe {
 namespace {
@@ -17,6 +18,7 @@ namespace {
 run_report dispatch(const attempt_context& context, const job_params& params) {
   if (auto process = std::get_if<process_params>(&params.by_kind)) return run_process(context, *process);
   if (auto script = std::get_if<script_params>(&params.by_kind)) return run_script(context, *script);
+  if (auto container = std::get_if<docker_params>(&params.by_kind)) return run_docker(context, *container);
   return run_inference(context, std::get<inference_params>(params.by_kind));
 }
 

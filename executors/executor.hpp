@@ -22,12 +22,20 @@ struct run_request {
   std::string devices;  // GPUs it may see, as CUDA_VISIBLE_DEVICES names them; empty: none
 };
 
+class control_groups;
+
 /// What the machine offers to every attempt.
 struct run_environment {
   std::string work_root;                      // attempts live in work_root/JOB/EPOCH
   std::map<std::string, std::string> models;  // model name -> base URL of an OpenAI-compatible server
   int64_t kill_grace_ms = 2'000;              // between SIGTERM and SIGKILL
   std::function<node_metrics()> sense;        // how the machine fares; may be empty
+
+  // filled by isolate(), see isolation.hpp
+  std::shared_ptr<const control_groups> groups;  // empty: none
+  bool private_ipc = false;
+  std::string docker_socket;             // empty: no engine answers
+  std::shared_ptr<void> work_root_lock;  // as long as it is held, no other node works there
 };
 
 /// All are called from the attempt's own thread. `done` exactly once, and nothing after it.

@@ -58,6 +58,13 @@ run_report run_program(const attempt_context& context, work_folder& folder, cons
   if (context.request.checkpoint)
     if (auto problem = unpack_folder(folder.checkpoint(), *context.request.checkpoint))
       return node_fault_report("node_error", *problem);
+  std::unique_ptr<control_group> group;
+  if (auto& groups = context.environment.groups) {
+    group = groups->make(context.request.job_id + "-" + std::to_string(context.request.epoch), params.memory_mb);
+    if (!group) return node_fault_report("node_error", "cannot make a control group");
+    what.group = group.get();
+  }
+  what.private_ipc = context.environment.private_ipc;
   child program;
   auto started_ms = steady_ms();
   if (auto error = program.start(what)) return explain(*error);

@@ -98,10 +98,12 @@ void supervisor::end_because(cause why, int64_t kill_at_ms) {
 
 void supervisor::measure(int64_t now_ms) {
   auto used = session_usage(child_.id());
+  if (child_.group()) used.cpu_ms = std::max(used.cpu_ms, child_.group()->cpu_ms().value_or(0));
   if (params_.cpu_seconds > 0 && used.cpu_ms >= params_.cpu_seconds * 1000) end_because(cause::cpu_limit, now_ms);
   auto bytes_max = params_.memory_mb * bytes_per_mb;
   if (bytes_max > 0 && used.rss_bytes > bytes_max && session_fair_bytes(child_.id()) > bytes_max)
     end_because(cause::memory_limit, now_ms);
+  if (bytes_max > 0 && child_.group() && child_.group()->out_of_memory()) end_because(cause::memory_limit, now_ms);
   auto took_ms = steady_ms() - now_ms;
   measure_at_ms_ = now_ms + std::max(measure_interval_ms, took_ms * measure_rest_factor);
 }
@@ -159,8 +161,11 @@ void supervisor::drain(descriptor& from, bool is_stdout) {
 
 /// What came between two looks, or was seen by the kernel first.
 supervisor::cause supervisor::last_judgement(const child_end& end) const {
-  if (params_.cpu_seconds > 0 && (ended_by(end.status, SIGXCPU) || cpu_ms(end.used) >= params_.cpu_seconds * 1000))
+  auto group = child_.group();
+  auto used_ms = std::max(cpu_ms(end.used), group ? group->cpu_ms().value_or(0) : 0);
+  if (params_.cpu_seconds > 0 && (ended_by(end.status, SIGXCPU) || used_ms >= params_.cpu_seconds * 1000))
     return cause::cpu_limit;
+  if (params_.memory_mb > 0 && group && group->out_of_memory()) return cause::memory_limit;
   if (params_.memory_mb > 0 && peak_bytes(end.used) > params_.memory_mb * bytes_per_mb) return cause::memory_limit;
   return cause::none;
 }

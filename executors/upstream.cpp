@@ -31,12 +31,6 @@ size_t receive(char* data, size_t, size_t bytes, void* to) {
   return bytes;
 }
 
-/// Once per process; C++ makes the others wait.
-void start_curl() {
-  static const auto started = curl_global_init(CURL_GLOBAL_DEFAULT);
-  if (started != CURLE_OK) throw std::runtime_error("libcurl does not start");
-}
-
 header_list make_headers() {
   curl_slist* all = nullptr;
   for (auto each : {"Content-Type: application/json", "Accept: application/json", "Expect:"})
@@ -83,6 +77,11 @@ upstream_end judge(std::optional<CURLcode> code, CURL* easy, const received& ans
 }
 
 }  // namespace
+
+void start_curl() {
+  static const auto started = curl_global_init(CURL_GLOBAL_DEFAULT);
+  if (started != CURLE_OK) throw std::runtime_error("libcurl does not start");
+}
 
 upstream_answer post_upstream(const std::string& url, const std::string& json_body, int64_t timeout_ms,
                               const stop_signal& stop) {

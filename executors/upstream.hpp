@@ -8,6 +8,9 @@
 
 namespace troupe {
 
+/// Once per process, however often it is called; to be called before anything of libcurl.
+void start_curl();
+
 enum class upstream_end {
   answered,     // any status
   cancelled,    // the stop signal was raised
