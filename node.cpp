@@ -14,6 +14,7 @@
 #include "commands.hpp"
 #include "config/log.hpp"
 #include "executors/machine.hpp"
+#include "executors/isolation.hpp"
 
 namespace troupe {
 
@@ -109,8 +110,10 @@ int run_node(const config& settings) {
     word.drained = true;
     ::kill(::getpid(), SIGUSR1);
   };
-  auto offer = offer_of(settings, name);
   run_environment environment{work, settings.models};
+  isolate(environment);
+  auto offer = offer_of(settings, name);
+  for (auto& each : found_labels(environment)) offer.labels.push_back(each);
   environment.sense = sense_machine(work, settings.gpu == "auto", offer.gpus);
   auto agent =
       spawn_agent(system, std::move(offer), settings.node_key, std::move(environment), steady_ms, tell, drained);

@@ -13,6 +13,7 @@
 #include "actors/cluster.hpp"
 #include "commands.hpp"
 #include "config/log.hpp"
+#include "executors/isolation.hpp"
 #include "executors/machine.hpp"
 #include "http/dev_account.hpp"
 #include "http/job_json.hpp"
@@ -160,7 +161,9 @@ agent_actor start_local_node(house& h) {
     if (!news.joined)
       caf::delayed_anon_send(where->get(), std::chrono::milliseconds{500}, connect_door{h.actors.door.get()});
   };
+  isolate(environment);
   auto offer = offer_of(h.settings, name);
+  for (auto& each : found_labels(environment)) offer.labels.push_back(each);
   environment.sense = sense_machine(environment.work_root, h.settings.gpu == "auto", offer.gpus);
   auto agent = spawn_agent(h.system, std::move(offer), key, environment, h.steady, tell);
   where->set(agent);

@@ -114,6 +114,17 @@ void read_retry(fields& f, submission& s) {
   if (auto bad = r.problem()) f.refuse("retry: " + bad->detail);
 }
 
+/// Nodes where an engine answers call themselves `docker=yes`.
+std::optional<failure> demand_engine(const docker_params& params, demand& needs) {
+  label engine{"docker", "yes"};
+  auto at = std::lower_bound(needs.labels.begin(), needs.labels.end(), engine);
+  if (at == needs.labels.end() || *at != engine) needs.labels.insert(at, engine);
+  if (params.gpus > 0 && needs.gpu_count > 0 && params.gpus != needs.gpu_count)
+    return failure{errc::invalid, "params.docker_gpus must not differ from gpu_count"};
+  if (params.gpus > 0) needs.gpu_count = params.gpus;
+  return std::nullopt;
+}
+
 std::optional<failure> read_job_params(const json& params, submission& s) {
   s.spec.params = params.dump();
   auto read = read_params(s.spec.kind, s.spec.params);
@@ -125,6 +136,7 @@ std::optional<failure> read_job_params(const json& params, submission& s) {
     s.prompt_bytes = static_cast<int64_t>(x->prompt.size()) + 64;  // room for the template's own tokens
     s.max_tokens = x->max_tokens;
   }
+  if (auto* x = std::get_if<docker_params>(&good.by_kind)) return demand_engine(*x, s.spec.needs);
   return std::nullopt;
 }
 
@@ -234,7 +246,7 @@ outcome<submission> read_submission(const json& body, time_ms now_ms) {
   if (params == nullptr) f.refuse("params is required");
   if (params != nullptr && !params->is_object()) f.refuse("params must be an object");
   auto kind = parse_job_kind(type);
-  if (!type.empty() && !kind) f.refuse("type must be one of process, script, inference, noop");
+  if (!type.empty() && !kind) f.refuse("type must be one of process, script, inference, docker, noop");
   if (auto bad = f.problem()) return *bad;
   s.spec.kind = *kind;
   if (auto bad = read_job_params(*params, s)) return *bad;

@@ -23,6 +23,8 @@ constexpr size_t environment_count_max = 256;
 constexpr size_t file_name_bytes_max = 255;
 constexpr size_t interpreter_bytes_max = 4096;
 constexpr size_t model_bytes_max = 256;
+constexpr size_t image_bytes_max = 512;
+constexpr int64_t docker_memory_mb_min = 6;  // less is refused by the engine
 constexpr int64_t memory_mb_max = 16LL * 1024 * 1024;
 constexpr int64_t tokens_default = 1000;
 constexpr int64_t tokens_max = 1'000'000;
@@ -142,22 +144,22 @@ std::vector<std::string> read_arguments(reader& from, const std::string& name, s
   return all;
 }
 
-std::map<std::string, std::string> read_environment(reader& from) {
+std::map<std::string, std::string> read_environment(reader& from, const std::string& field) {
   std::map<std::string, std::string> all;
-  auto value = from.find("env");
+  auto value = from.find(field);
   if (!value) return all;
   if (!value->is_object()) {
-    from.refuse("env", "must be an object of strings");
+    from.refuse(field, "must be an object of strings");
     return all;
   }
   if (value->size() > environment_count_max)
-    from.refuse("env", "must not have more than " + std::to_string(environment_count_max) + " names");
+    from.refuse(field, "must not have more than " + std::to_string(environment_count_max) + " names");
   for (auto& [name, content] : value->items()) {
-    if (!is_variable_name(name)) from.refuse("env", "has a name that is not like [A-Za-z_][A-Za-z0-9_]*");
+    if (!is_variable_name(name)) from.refuse(field, "has a name that is not like [A-Za-z_][A-Za-z0-9_]*");
     if (!content.is_string() || has_nul(content.get_ref<const std::string&>()))
-      from.refuse("env", "must have strings without NUL as values");
+      from.refuse(field, "must have strings without NUL as values");
     else if (name.size() + 1 + content.get_ref<const std::string&>().size() > argument_bytes_max)
-      from.refuse("env", "has a value that is too long (128 KiB at most)");
+      from.refuse(field, "has a value that is too long (128 KiB at most)");
     if (from.problem()) return {};
     all.emplace(name, content.get<std::string>());
   }
@@ -179,7 +181,7 @@ int64_t read_timeout(reader& from) {
 /// What a process and a script have in common.
 process_params read_limits(reader& from) {
   process_params all;
-  all.env = read_environment(from);
+  all.env = read_environment(from, "env");
   all.stdin_text = from.text("stdin", limits::body_bytes_max);
   all.cpu_seconds = from.integer("cpu_seconds", 1, limits::timeout_ms_max / 1000, 0);
   all.memory_mb = from.integer("memory_mb", 1, memory_mb_max, 0);
@@ -272,6 +274,29 @@ inference_params read_inference(reader& from, json body) {
   return all;
 }
 
+/// As engines take it: name, with a registry before it, a tag or a digest behind it.
+std::string read_image(reader& from) {
+  auto name = from.text("docker_image", image_bytes_max);
+  auto plain = made_of(name, "._-/:@") && made_of(name.substr(0, 1), "");
+  if (!plain) from.refuse("docker_image", "must be a name like registry/name:tag");
+  return name;
+}
+
+docker_params read_docker(reader& from) {
+  docker_params all;
+  all.image = read_image(from);
+  all.command = read_arguments(from, "docker_command", 0);
+  all.env = read_environment(from, "docker_env_vars");
+  all.gpus = static_cast<int32_t>(from.integer("docker_gpus", 0, limits::gpu_count_max, 0));
+  all.cpus = from.integer("docker_cpus", 1, limits::cpu_cores_max, 0);
+  all.memory_mb = from.integer("memory_mb", docker_memory_mb_min, memory_mb_max, 0);
+  all.network = from.text("docker_network", 16, "none");
+  if (all.network != "none" && all.network != "bridge") from.refuse("docker_network", "must be none or bridge");
+  all.output_limit_bytes =
+      from.integer("output_limit_bytes", 1, limits::output_bytes_max, limits::output_bytes_default);
+  return all;
+}
+
 outcome<job_params> read_fields(job_kind kind, json object) {
   reader from(object);
   job_params all;
@@ -281,7 +306,7 @@ outcome<job_params> read_fields(job_kind kind, json object) {
     case job_kind::script: all.by_kind = read_script(from); break;
     case job_kind::inference: all.by_kind = read_inference(from, object); break;
     case job_kind::noop: all.by_kind = noop_params{from.integer("duration_ms", 0, noop_ms_max, 0)}; break;
-    case job_kind::docker:
+    case job_kind::docker: all.by_kind = read_docker(from); break;
     case job_kind::training: return failure{errc::invalid, "no executor runs this type of job yet"};
   }
   // Any OpenAI field is the model server's business.

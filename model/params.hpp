@@ -38,17 +38,28 @@ struct inference_params {
   int64_t max_tokens = 1000;
 };
 
+struct docker_params {
+  std::string image;
+  std::vector<std::string> command;  // empty: the image's own
+  std::map<std::string, std::string> env;
+  int32_t gpus = 0;       // whole devices
+  int64_t memory_mb = 0;  // 0: no limit
+  int64_t cpus = 0;       // 0: no limit
+  std::string network;    // "none" or "bridge"
+  int64_t output_limit_bytes = 0;
+};
+
 struct noop_params {
   int64_t duration_ms = 0;
 };
 
 struct job_params {
-  std::variant<process_params, script_params, inference_params, noop_params> by_kind;
+  std::variant<process_params, script_params, inference_params, docker_params, noop_params> by_kind;
   int64_t timeout_ms = 0;  // `timeout_seconds` in ms, default limits::timeout_ms_default
 };
 
 /// Checks everything a stranger can get wrong; the failure names the field.
-/// `docker` and `training` are refused as invalid: no executor runs them yet.
+/// `training` is refused as invalid: no executor runs it yet.
 outcome<job_params> read_params(job_kind, std::string_view json_text);
 
 }  // namespace troupe
