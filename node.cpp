@@ -13,8 +13,8 @@
 #include "actors/cluster.hpp"
 #include "commands.hpp"
 #include "config/log.hpp"
-#include "executors/machine.hpp"
 #include "executors/isolation.hpp"
+#include "executors/machine.hpp"
 
 namespace troupe {
 

@@ -199,8 +199,8 @@ caf::expected<uint16_t> publish_door(caf::actor_system& system, const door_actor
 caf::expected<door_actor> find_door(caf::actor_system& system, const config& settings, const endpoint& at) {
   auto tls = settings.cluster_cert.empty() ? nullptr : std::make_shared<tls_door>(settings);
   auto broker = system.middleman().named_broker<caf::io::basp_broker>(caf::atom("BASP"));
-  auto middleman = caf::actor_cast<caf::io::middleman_actor>(
-      system.spawn<wary_middleman, caf::hidden + caf::detached>(broker, tls));
+  auto middleman =
+      caf::actor_cast<caf::io::middleman_actor>(system.spawn<wary_middleman, caf::hidden + caf::detached>(broker, tls));
   caf::detail::type_list<door_actor> interface;
   caf::expected<door_actor> result{caf::sec::no_actor_published_at_port};
   caf::scoped_actor self{system, true};

@@ -1,13 +1,12 @@
-// The register of the nodes that hang on this gateway and where the others are, and the rescue of the jobs of those
-// that are gone. Whichever gateway has the duty also watches over jobs of nodes that hang nowhere.
+// The register of the nodes that hang on this gateway, and where the others are.
 #include <algorithm>
 #include <unordered_map>
 
 #include "actors/actors.hpp"
 #include "actors/guard.hpp"
 #include "actors/node_rows.hpp"
+#include "actors/nodes_state.hpp"
 #include "config/log.hpp"
-#include "model/standing.hpp"
 
 namespace troupe {
 
@@ -15,54 +14,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr int64_t rescue_again_ms = 5'000;  // until none of its jobs is granted to it any more
-constexpr int64_t watch_every_ms = 10'000;
 constexpr int64_t list_every_ms = 5'000;
-constexpr size_t storm_nodes = 5;  // with fewer nodes there is no brake
-constexpr int64_t stalled_ms = 3'000;
 constexpr int64_t hold_ms = 4'000;
 
 using welcome_promise = caf::typed_response_promise<node_welcome, node_port>;
-
-struct joined_node {
-  node_actor handle;
-  int64_t session = 0;
-  std::string instance, key_id;
-  node_offer offer;
-};
-
-/// Its jobs are lost at `rescue_ms` of the monotonic clock, unless it is back.
-struct awaited_node {
-  int64_t rescue_ms = 0;
-  bool braked = false;
-};
-
-struct far_node {
-  std::string gateway;
-  int64_t session = 0;
-};
-
-struct held_run {
-  send_run what;
-  int64_t until_ms = 0;  // monotonic
-};
-
-struct nodes_state {
-  nodes_state() = default;
-  static inline const char* name = "nodes";
-  house* h = nullptr;
-  std::string gateway;  // as which our nodes joined
-  std::unordered_map<std::string, joined_node> here;
-  std::unordered_map<std::string, far_node> elsewhere;
-  std::unordered_map<std::string, awaited_node> awaited;
-  std::vector<held_run> held;  // orders for nodes that nobody told us of yet
-  bool watched = false;        // the jobs of nodes that hang nowhere were read
-  int64_t next_watch_ms = 0, next_list_ms = 0;
-  int64_t ticked_ms = 0;
-  standings known;  // of the nodes that are here
-};
-
-using nodes_pointer = nodes_actor::stateful_pointer<nodes_state>;
 
 /// Tells the other gateways where it is.
 void tell_present(nodes_pointer self, const std::vector<present_node>& nodes, bool all) {
@@ -70,10 +25,6 @@ void tell_present(nodes_pointer self, const std::vector<present_node>& nodes, bo
   nodes_present word{s.gateway, nodes, all};
   for (auto& gate : s.h->cluster.others()) self->send(gate, word);
   if (all) self->send(s.h->actors.own_dispatcher.get(), std::move(word));
-}
-
-void lose(nodes_pointer self, const std::string& job_id, int64_t epoch) {
-  self->send(self->state.h->actors.jobs.get(), tell_job{job_id, job_input::lost{epoch}});
 }
 
 void welcome(nodes_pointer self, const node_row& row, const join_node& ask, int64_t session, const agent_port& agent,
@@ -180,39 +131,6 @@ void on_put_out(nodes_pointer self, const put_out& x) {
     self->send(n.handle, leave{});
   }
 }
-
-/// It hangs on this gateway, or on another that lives.
-bool is_somewhere(const nodes_state& s, const std::string& node_id) {
-  auto far = s.elsewhere.find(node_id);
-  return s.here.contains(node_id) || (far != s.elsewhere.end() && s.h->cluster.is_alive(far->second.gateway));
-}
-
-/// Its jobs are lost for the node: whoever still holds one may finish it until somebody else has it.
-void rescue(nodes_pointer self, const std::string& node_id) {
-  auto again = [=](int64_t pause_ms) {
-    self->state.awaited.try_emplace(node_id, awaited_node{self->state.h->steady() + pause_ms, true});
-  };
-  self->request(self->state.h->actors.reader(), store_limit, list_granted{node_id})
-      .then(
-          [=](const brief_page& page) {
-            if (page.jobs.empty() || is_somewhere(self->state, node_id)) return;  // back in the meantime
-            for (auto& j : page.jobs) lose(self, j.id, j.lease_epoch);
-            again(rescue_again_ms);
-            log::warn("rescuing jobs of a lost node",
-                      {{"node_id", node_id}, {"jobs", std::to_string(page.jobs.size())}});
-          },
-          [=](const caf::error&) { again(1'000); });
-}
-
-void on_silent(nodes_pointer self, const node_silent& x) {
-  auto& s = self->state;
-  auto found = s.here.find(x.node_id);
-  if (found == s.here.end() || found->second.session != x.session) return;
-  s.here.erase(found);
-  s.awaited[x.node_id] = {x.rescue_at_ms};
-  self->send(s.h->actors.dispatcher.get(), node_left{x.node_id, x.session});
-}
-
 /// Said again while it lasts: the dispatcher may be elsewhere, and not have heard it.
 void on_drains(nodes_pointer self, const node_drains& x) {
   auto& s = self->state;
@@ -230,40 +148,6 @@ void on_exit(nodes_pointer self, const caf::exit_msg& x) {
     on_silent(self, {found->first, found->second.session, self->state.h->steady()});
   else if (x.reason != caf::exit_reason::normal)
     self->quit(x.reason);
-}
-
-/// After a start, a take-over, the end of a gateway: every node with granted jobs that hangs nowhere gets a fresh lease
-/// time to come back in. The gateway with the duty looks after all of them.
-void watch_orphans(nodes_pointer self) {
-  auto& s = self->state;
-  s.next_watch_ms = s.h->steady() + watch_every_ms;
-  if (!s.h->cluster.owns(duty_shard)) return;
-  list_live_jobs ask{{job_state::leased, job_state::running, job_state::cancelling}, {}, 1'000'000};
-  self->request(s.h->actors.reader(), store_limit, std::move(ask))
-      .then(
-          [self](const brief_page& page) {
-            auto& s = self->state;
-            s.watched = true;
-            for (auto& j : page.jobs)
-              if (!is_somewhere(s, j.node_id))
-                s.awaited.try_emplace(j.node_id, awaited_node{s.h->steady() + limits::lease_ttl_ms});
-          },
-          [self](const caf::error&) { self->state.next_watch_ms = 0; });  // the database is away: at the next tick
-}
-
-/// Storm brake: when many nodes fall silent at once the trouble is more likely ours, or the network's: wait longer. And
-/// after a stall of our own everybody gets all the time again.
-void brake(nodes_state& s, int64_t now) {
-  auto stalled = s.ticked_ms != 0 && now - s.ticked_ms >= stalled_ms;
-  s.ticked_ms = now;
-  auto all = s.here.size() + s.awaited.size();
-  auto storm = all >= storm_nodes && s.awaited.size() * 5 > all;
-  for (auto& [id, x] : s.awaited) {
-    if (stalled) x.rescue_ms = now + limits::lease_ttl_ms;
-    if (!storm || std::exchange(x.braked, true)) continue;
-    x.rescue_ms += 2 * limits::lease_ttl_ms;
-    log::warn("many nodes fell silent at once: no rescue for now", {{"node_id", id}});
-  }
 }
 
 template <class M>
@@ -309,14 +193,7 @@ void send_held(nodes_pointer self) {
 void on_tick(nodes_pointer self) {
   auto& s = self->state;
   auto now = s.h->steady();
-  brake(s, now);
-  std::vector<std::string> over;
-  for (auto& [id, x] : s.awaited)
-    if (x.rescue_ms <= now) over.push_back(id);
-  for (auto& id : over) {
-    s.awaited.erase(id);
-    rescue(self, id);
-  }
+  rescue_due(self, now);
   send_held(self);
   if (now >= s.next_watch_ms) watch_orphans(self);
   if (now >= s.next_list_ms) {

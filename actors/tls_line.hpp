@@ -17,7 +17,8 @@ class tls_door {
 public:
   explicit tls_door(const config&);
   std::shared_ptr<SSL> greet(int fd);
-  /// From our side. Blocks until the other one has greeted, some seconds at most; empty: it did not, or not as it should.
+  /// From our side. Blocks until the other one has greeted, some seconds at most; empty: it did not, or not as it
+  /// should.
   std::shared_ptr<SSL> reach(int fd);
 
 private:

@@ -19,7 +19,7 @@ struct run_request {
   int64_t timeout_ms = 0;                         // wall clock, counted from the start of the program
   std::shared_ptr<const std::string> checkpoint;  // what an earlier attempt left; empty: nothing
   int64_t checkpoint_bytes_max = 0;               // of what this one may leave
-  std::string devices;  // GPUs it may see, as CUDA_VISIBLE_DEVICES names them; empty: none
+  std::string devices;                            // GPUs it may see, as CUDA_VISIBLE_DEVICES names them; empty: none
 };
 
 class control_groups;

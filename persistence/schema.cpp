@@ -369,10 +369,17 @@ CREATE INDEX rentals_due ON rentals(due_ms) WHERE state = 0;
 }  // namespace
 
 const std::vector<migration>& migrations() {
-  static const std::vector<migration> list{
-      {1, money},        {2, work},            {3, people},           {4, books},
-      {5, usage_step()}, {6, device_step()},   {7, node_keys_step()}, {8, cluster_step()},
-      {9, fleet_step()}, {10, running_step()}, {11, waiting_step()}};
+  static const std::vector<migration> list{{1, money},
+                                           {2, work},
+                                           {3, people},
+                                           {4, books},
+                                           {5, usage_step()},
+                                           {6, device_step()},
+                                           {7, node_keys_step()},
+                                           {8, cluster_step()},
+                                           {9, fleet_step()},
+                                           {10, running_step()},
+                                           {11, waiting_step()}};
   return list;
 }
 

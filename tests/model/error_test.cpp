@@ -9,9 +9,10 @@
 using namespace troupe;
 
 TEST_CASE("every error has a word of its own") {
-  const char* words[] = {"ok",       "invalid",      "unauthenticated",    "forbidden",      "not_found",
-                         "conflict", "key_reused",   "insufficient_funds", "limit_exceeded", "queue_full", "too_large",
-                         "stale",    "rate_unknown", "unavailable",        "timeout",        "internal"};
+  const char* words[] = {"ok",        "invalid",    "unauthenticated",    "forbidden",      "not_found",
+                         "conflict",  "key_reused", "insufficient_funds", "limit_exceeded", "queue_full",
+                         "too_large", "stale",      "rate_unknown",       "unavailable",    "timeout",
+                         "internal"};
   int code = 0;
   for (auto word : words) CHECK(to_string(static_cast<errc>(code++)) == word);
   CHECK(code == static_cast<int>(errc::internal) + 1);

@@ -46,10 +46,10 @@ troupe::change change_of_submit(const troupe::job& j) {
 }
 
 std::string describe(const troupe::any_job_input& what) {
-  static const char* const names[] = {"due",    "claim",      "reject",     "start",  "progress",     "finish",
-                                      "lost",   "deadline",   "cancel",     "grace over", "quarantine", "extend",
-                                      "funds",  "stalled",    "expire",     "parents done", "parent failed", "amend",
-                                      "redrive"};
+  static const char* const names[] = {"due",          "claim",         "reject",   "start",   "progress",
+                                      "finish",       "lost",          "deadline", "cancel",  "grace over",
+                                      "quarantine",   "extend",        "funds",    "stalled", "expire",
+                                      "parents done", "parent failed", "amend",    "redrive"};
   std::string text = names[what.index()];
   if (auto* c = std::get_if<in::claim>(&what)) text += " by " + c->node_id;
   if (auto* f = std::get_if<in::finish>(&what))
