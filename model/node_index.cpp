@@ -101,14 +101,6 @@ void node_index::remove(const std::string& id) {
   nodes_.erase(found);
 }
 
-void node_index::clear() {
-  shelves_.clear();
-  seats_.clear();
-  posted_.clear();
-  numbered_.clear();
-  nodes_.clear();
-}
-
 booked_node* node_index::find(const std::string& id) {
   auto found = nodes_.find(id);
   return found == nodes_.end() ? nullptr : found->second.get();

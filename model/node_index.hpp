@@ -31,7 +31,10 @@ public:
   /// The devices and what is booked stay as they are.
   void change(booked_node&, node_offer);
   void remove(const std::string& id);
-  void clear();
+  template <class F>
+  void each(F f) const {
+    for (auto& [id, n] : nodes_) f(*n);
+  }
   booked_node* find(const std::string& id);
   const booked_node* find(const std::string& id) const;
   booked_node* find(uint64_t number);
