@@ -23,6 +23,7 @@ namespace {
 
 namespace net = caf::io::network;
 
+constexpr auto find_limit = std::chrono::seconds{8};  // a host that is shutting down accepts, and says nothing more
 constexpr size_t introduction_bytes_max = 64 * 1024;  // a handshake has some hundred
 constexpr int64_t introduction_ms = 5'000;
 constexpr size_t guests_max = 1'024;  // of whom we know nothing yet; the oldest makes room
@@ -204,7 +205,7 @@ caf::expected<door_actor> find_door(caf::actor_system& system, const config& set
   caf::detail::type_list<door_actor> interface;
   caf::expected<door_actor> result{caf::sec::no_actor_published_at_port};
   caf::scoped_actor self{system, true};
-  self->request(middleman, caf::infinite, caf::connect_atom::value, at.host, at.port)
+  self->request(middleman, find_limit, caf::connect_atom::value, at.host, at.port)
       .receive(
           [&](const caf::node_id&, caf::strong_actor_ptr& door, const std::set<std::string>& words) {
             if (!system.assignable(words, system.message_types(interface)))
