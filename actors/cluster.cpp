@@ -81,9 +81,11 @@ std::vector<gpu_device> gpus_of(const config& settings) {
 
 }  // namespace
 
+void add_types(caf::actor_system_config& c) { c.add_message_types<caf::id_block::troupe>(); }
+
 std::unique_ptr<caf::actor_system_config> system_config() {
   auto c = std::make_unique<caf::actor_system_config>();
-  c->add_message_types<caf::id_block::troupe>();
+  add_types(*c);
   c->load<caf::io::middleman>();
   c->set("middleman.heartbeat-interval", caf::timespan{1s});
   c->set("middleman.connection-timeout", caf::timespan{5s});

@@ -7,6 +7,9 @@
 
 namespace troupe {
 
+/// Makes CAF know our messages. Costs half a minute of compiling, so it is done in one place.
+void add_types(caf::actor_system_config&);
+
 /// Types, scheduler and heartbeats for a process. Both time-outs are 0 in CAF by default, and then a cut cable is
 /// never noticed. REQUIRES: outlives the actor system.
 std::unique_ptr<caf::actor_system_config> system_config();

@@ -4,6 +4,7 @@
 #include <caf/binary_deserializer.hpp>
 #include <caf/binary_serializer.hpp>
 
+#include "actors/cluster.hpp"
 #include "actors/house.hpp"
 
 using namespace troupe;
@@ -13,7 +14,7 @@ namespace {
 struct wire {
   caf::actor_system_config settings = [] {
     caf::actor_system_config c;
-    c.add_message_types<caf::id_block::troupe>();
+    add_types(c);
     c.set("scheduler.policy", caf::atom("testing"));
     return c;
   }();

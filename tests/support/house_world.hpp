@@ -10,6 +10,7 @@
 #include <set>
 
 #include "actors/actors.hpp"
+#include "actors/cluster.hpp"
 #include "actors/exchange.hpp"
 #include "config/log.hpp"
 #include "config/node_proof.hpp"
@@ -177,7 +178,7 @@ public:
 private:
   void open() {
     caf_config_ = std::make_unique<caf::actor_system_config>();
-    caf_config_->add_message_types<caf::id_block::troupe>();
+    add_types(*caf_config_);
     caf_config_->set("scheduler.policy", caf::atom("testing"));
     system_ = std::make_unique<caf::actor_system>(*caf_config_);
     house_ = std::make_unique<house>(*system_, settings_);
