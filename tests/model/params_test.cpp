@@ -236,6 +236,5 @@ TEST_CASE("a noop may last up to a day") {
 }
 
 TEST_CASE("types without an executor are refused") {
-  check_refused({{job_kind::docker, R"({"docker_image":"x"})", "no executor"},
-                 {job_kind::training, R"({"phase_name":"x"})", "no executor"}});
+  check_refused({{job_kind::training, R"({"phase_name":"x"})", "no executor"}});
 }
