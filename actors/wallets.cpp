@@ -6,6 +6,7 @@
 #include "actors/entities.hpp"
 #include "actors/job_change.hpp"
 #include "actors/queue_gauge.hpp"
+#include "config/log.hpp"
 
 namespace troupe {
 
@@ -162,9 +163,12 @@ void count_queue(wallet_pointer self) {
           },
           [=](const caf::error& why) {
             auto& x = self->state;
-            x.counting = false;
+            x.counting = false;  // the bound spares memory; money and jobs are safe without it
             x.in_flight -= 1;
-            for (auto& [job, promise] : std::exchange(x.pending, {})) promise.deliver(why);
+            log::warn("the queue could not be counted", {{"why", to_failure(why).detail}});
+            if (own) x.waiting.count(0, x.submitting, x.h->steady());
+            if (all) x.h->queue.count(0, x.submitting, x.h->steady());
+            submit_pending(self);
             rest(self);
           });
 }

@@ -1,9 +1,9 @@
 // Rows about nodes and who brings them, and what these files share.
 #pragma once
 
+#include "actors/fleet_reads.hpp"
 #include "http/node_json.hpp"
 #include "http/routes.hpp"
-#include "persistence/node_reader.hpp"
 
 namespace troupe {
 

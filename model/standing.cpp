@@ -33,7 +33,7 @@ node_offer standings::of(node_offer offer) const {
   if (x.has_labels) offer.labels = parse_labels(x.labels);
   offer.trust_ppm = x.trust_ppm;
   offer.reliability_ppm = x.reliability_ppm;
-  offer.draining = !x.takes_work;
+  offer.draining = offer.draining || !x.takes_work;
   return offer;
 }
 

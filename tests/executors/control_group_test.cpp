@@ -3,6 +3,7 @@
 
 #include <sys/wait.h>
 #include <unistd.h>
+#include <algorithm>
 
 #include "attempt_fixture.hpp"
 
@@ -35,7 +36,13 @@ struct isolated_node : node {
     if (!good) MESSAGE("skipped: control groups here: " << words);
     return good;
   }
+  /// Of this test: others may have been killed in the middle.
   std::vector<std::string> folders() const {
+    auto all = listed();
+    std::erase_if(all, [&](auto& x) { return std::find(before.begin(), before.end(), x) != before.end(); });
+    return all;
+  }
+  static std::vector<std::string> listed() {
     std::vector<std::string> all;
     for (auto& own : own_hierarchies())
       for (auto& each : std::filesystem::directory_iterator(own.folder))
@@ -45,6 +52,7 @@ struct isolated_node : node {
     return all;
   }
   std::string words;
+  std::vector<std::string> before = listed();
 };
 
 /// A shell text that leaves a process in a session of its own, whose number is in the file `pid`.

@@ -163,6 +163,8 @@ TEST_CASE("the environment holds nothing of the server's but the PATH") {
                                  "TROUPE_ATTEMPT=1",
                                  "TROUPE_ARTIFACTS=" + work + "/artifacts",
                                  "TROUPE_CHECKPOINT_DIR=" + work + "/checkpoint",
+                                 "CUDA_VISIBLE_DEVICES=",
+                                 "NVIDIA_VISIBLE_DEVICES=",
                                  "PWD=" + work};  // the shell sets PWD
   auto got = lines_of(report.stdout_text);
   got.erase("_=/usr/bin/env");
