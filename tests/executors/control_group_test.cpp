@@ -112,8 +112,11 @@ TEST_CASE("a cancel reaches a process that made a session of its own") {
 TEST_CASE("a fork bomb hits the limit of its group, and its end is the end of all") {
   isolated_node here;
   if (!here.has("pids")) return;
-  auto ask =
-      here.shell("for i in 1 2 3 4 5 6 7 8; do setsid sh -c 'while :; do sleep 1000 & done' 2>/dev/null & done; wait");
+  // More than the limit in all, but not without end: a broken limit must not take the machine along.
+  auto ask = here.shell(
+      "for i in 1 2 3 4 5 6 7 8; do"
+      " setsid sh -c 'n=0; while [ $n -lt 700 ]; do sleep 1000 & n=$((n+1)); done; sleep 1000' 2>/dev/null & "
+      "done; wait");
   ask.timeout_ms = 1'000;
   auto report = trial(here.environment, ask).wait();
   CHECK(report.error_code == "timeout");
