@@ -64,12 +64,9 @@ def submit_many(gateway, bodies, errors):
         connection.close()
 
 
-def whole_lives(gateway, jobs, batch=250):
-    """Jobs per second from the first request to the end of the last job, asked for over REST."""
-    text = json.dumps({"jobs": [NOOP] * batch})
-    bodies, errors = [text] * (jobs // batch), []
-    connection = gateway.connect()
-    before = completed(gateway, connection)
+def submit_all(gateway, jobs, batch):
+    """Two clients, one batch after the other. Seconds until the last one was acknowledged."""
+    bodies, errors = [json.dumps({"jobs": [NOOP] * batch})] * (jobs // batch), []
     threads = [threading.Thread(target=submit_many, args=(gateway, bodies, errors)) for _ in range(2)]
     started = time.monotonic()
     for t in threads:
@@ -78,13 +75,25 @@ def whole_lives(gateway, jobs, batch=250):
         t.join()
     if errors:
         raise RuntimeError(f"{len(errors)} submissions failed, such as {errors[0]}")
+    return time.monotonic() - started
 
+
+def wait_for_end(gateway, connection):
     def over():
         return not listed(gateway, "queued", connection) and not listed(gateway, "processing", connection)
 
     wait_until("the end of the jobs", over, seconds=120, pause_s=0.05)
+
+
+def whole_lives(gateway, jobs, batch=250):
+    """Jobs per second from the first request to the end of the last job, asked for over REST."""
+    connection = gateway.connect()
+    before = sum(1 for _ in completed(gateway, connection))
+    started = time.monotonic()
+    submit_all(gateway, jobs, batch)
+    wait_for_end(gateway, connection)
     taken = time.monotonic() - started
-    done = completed(gateway, connection) - before
+    done = sum(1 for _ in completed(gateway, connection)) - before
     connection.close()
     if done != jobs // batch * batch:
         raise RuntimeError(f"{done} of {jobs} jobs completed")
@@ -92,13 +101,13 @@ def whole_lives(gateway, jobs, batch=250):
 
 
 def completed(gateway, connection):
-    """Counted page by page, outside the measured time."""
-    count, before = 0, ""
+    """Read page by page, outside the measured time."""
+    before = ""
     while True:
         page = gateway.ask("GET", "/api/v1/jobs?status=completed&limit=1000" + before, connection=connection)
-        count += len(page["jobs"])
+        yield from page["jobs"]
         if page["next"] is None:
-            return count
+            return
         before = "&before=" + page["next"]
 
 

@@ -11,8 +11,10 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import crowd
+import drain
 import measures
-from world import HERE, ROOT, Gateway, Nginx, Postgres, fresh_folder, start_node, syncs_per_second
+from world import HERE, ROOT, Gateway, Nginx, Postgres, certificates, fresh_folder, nodes, syncs_per_second
 
 MORE, LESS = 1, -1
 FIGURES = {}
@@ -39,6 +41,7 @@ figure("post", "POST /api/v1/jobs, 64 connections", "jobs/s", goals=(6000,))
 figure("post_p99", "  its latency p99", "ms", LESS, goals=(30,))
 figure("batch", "POST /api/v1/jobs/batch, 1000 each", "jobs/s", goals=(25000,))
 figure("life", "whole life, REST to a node process", "jobs/s", goals=(3000, 8000))
+figure("life_tls", "  with 2 node processes over mutual TLS", "jobs/s")
 figure("start_p50", "commit -> start, idle node, p50", "ms", LESS, goals=(2,))
 figure("start_p99", "commit -> start, idle node, p99", "ms", LESS, goals=(10,))
 figure("fanout", "WebSocket fan-out, {sockets} sockets", "msg/s", goals=(50000,))
@@ -48,6 +51,19 @@ figure("settle_sqlite_plain", "  one transaction each (reference)", "/s")
 figure("settle_pg", "settlements, PostgreSQL, 1,000 wallets", "/s", goals=(5000,))
 figure("settle_pg_hot", "settlements, PostgreSQL, hot wallet", "/s", goals=(2000,))
 figure("pgbench", "  pgbench -N, 8 clients (reference)", "tps")
+figure("drain_sqlite", "drain of queued jobs, Troupe on SQLite", "jobs/s")
+figure("drain_pg", "  Troupe on PostgreSQL", "jobs/s")
+figure("drain_bullmq", "  BullMQ, Redis fsync always", "jobs/s")
+figure("drain_bullmq_everysec", "  BullMQ, Redis fsync every second", "jobs/s")
+figure("drain_graphile", "  graphile-worker, in batches", "jobs/s")
+figure("drain_graphile_plain", "  graphile-worker, its defaults", "jobs/s")
+figure("put_sqlite", "queueing them, Troupe on SQLite", "jobs/s")
+figure("put_pg", "  Troupe on PostgreSQL", "jobs/s")
+figure("put_bullmq", "  BullMQ, Redis fsync always", "jobs/s")
+figure("put_bullmq_everysec", "  BullMQ, Redis fsync every second", "jobs/s")
+figure("put_graphile", "  graphile-worker", "jobs/s")
+figure("beats", "{crowd} nodes beating every 3 s", "% core", LESS, goals=(25,))
+figure("beats_join", "  their joining", "nodes/s")
 figure("memory", "memory of the idle server", "MiB", LESS, goals=(24,))
 figure("memory_stream", "memory of an open stream", "KiB", LESS, goals=(16,))
 
@@ -74,6 +90,9 @@ def options():
     o.seconds = 1 if o.quick else 3
     o.jobs = 4000 if o.quick else 20000
     o.starts = 100 if o.quick else 300
+    o.drained = 3000 if o.quick else 10000
+    o.crowd = 1000 if o.quick else 10000
+    o.beating = 9 if o.quick else 30
     o.sockets = 1000 if o.quick else 5000
     o.events = 20
     return o
@@ -84,11 +103,11 @@ def note(key, value):
 
 
 @contextlib.contextmanager
-def gateway(o, folder, name, slots, books):
+def gateway(o, folder, name, slots, books, **more):
     """A fresh server; afterwards its books must be right, or the whole bench has failed."""
     here = folder / name
     here.mkdir()
-    g = Gateway(o.troupe, here, slots)
+    g = Gateway(o.troupe, here, slots, **more)
     try:
         g.deposit()
         yield g
@@ -116,15 +135,17 @@ def queue(o, folder, books):
 
 
 def life(o, folder, books):
-    with gateway(o, folder, "life", 0, books) as g:
-        node = start_node(g, 256)
-        try:
-            p50, p99 = measures.starts(g, o.starts)
-            note("start_p50", p50)
-            note("start_p99", p99)
-            note("life", measures.whole_lives(g, o.jobs))
-        finally:
-            node.stop()
+    with gateway(o, folder, "life", 0, books) as g, nodes(g, 256):
+        p50, p99 = measures.starts(g, o.starts)
+        note("start_p50", p50)
+        note("start_p99", p99)
+        note("life", measures.whole_lives(g, o.jobs))
+
+
+def life_tls(o, folder, books):
+    pki = certificates(o.troupe, folder)
+    with gateway(o, folder, "life_tls", 0, books, more=pki("gateway")) as g, nodes(g, 128, 2, pki("node")):
+        note("life_tls", measures.whole_lives(g, o.jobs))
 
 
 def fanout(o, folder, books):
@@ -147,7 +168,36 @@ def settlements(o, folder, books):
         note("pgbench", measures.pgbench(pg, o.seconds))
 
 
-STEPS = {"settle": settlements, "idle": idle, "queue": queue, "life": life, "fanout": fanout}
+def drains(o, folder, books):
+    """The same jobs, queued before, then worked off by two processes with 25 at a time each."""
+    with gateway(o, folder, "drain", 0, books) as g:
+        note("put_sqlite", drain.put(g, o.drained))
+        note("drain_sqlite", drain.worked_off(g, o.drained))
+    with Postgres(folder) as pg:
+        with gateway(o, folder, "drain_pg", 0, books, database=pg.new_database()[1]) as g:
+            note("put_pg", drain.put(g, o.drained))
+            note("drain_pg", drain.worked_off(g, o.drained))
+        for name, peer in (("graphile", "graphile"), ("graphile_plain", "graphile_plain")):
+            put, worked = drain.peer(peer, pg.new_database()[1], o.drained)
+            note("drain_" + name, worked)
+            if name == "graphile":
+                note("put_graphile", put)
+    for name, fsync in (("bullmq", "always"), ("bullmq_everysec", "everysec")):
+        with drain.Redis(folder, fsync) as redis:
+            put, worked = drain.peer("bullmq", redis.socket, o.drained)
+        note("put_" + name, put)
+        note("drain_" + name, worked)
+
+
+def beats(o, folder, books):
+    with gateway(o, folder, "beats", 0, books) as g:
+        got = crowd.beats(g, o.crowd, o.beating)
+        note("beats", got["core_percent"])
+        note("beats_join", got["nodes"] / got["joining_s"])
+
+
+STEPS = {"settle": settlements, "idle": idle, "queue": queue, "life": life, "life_tls": life_tls, "drain": drains,
+         "beats": beats, "fanout": fanout}
 
 
 def round_of(o, folder, number):
@@ -199,7 +249,7 @@ def rows(o, nginx):
         value, verdict = judge(f, nginx)
         comparable = f.unit.endswith("/s")
         ratio = statistics.median(v / n for v, n in zip(f.values, nginx)) if comparable else None
-        yield {"key": f.key, "what": f.what.replace("{sockets}", str(o.sockets)), "figure": value, "unit": f.unit,
+        yield {"key": f.key, "what": f.what.format(sockets=o.sockets, crowd=f"{o.crowd:,}"), "figure": value, "unit": f.unit,
                "ratio_to_nginx": ratio, "min": min(f.values), "max": max(f.values), "rounds": f.values,
                "goals": list(f.goals), "goal_is_ratio": f.relative, "goal": goal_text(f), "verdict": verdict}
 
@@ -234,9 +284,9 @@ def main():
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     table = list(rows(o, FIGURES["nginx"].values))
-    about = {"at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "cores": os.cpu_count(), "load_before": load,
+    about = {"at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "cores": os.cpu_count(), "load_before": load, "load_after": os.getloadavg()[0],
              "disk_syncs_per_second": syncs, "rounds": o.rounds, "quick": o.quick, "seconds": time.monotonic() - began}
-    print(f"{o.rounds} rounds, {about['cores']} cores shared with wrk, load before {load:.1f}, the disk syncs "
+    print(f"{o.rounds} rounds, {about['cores']} cores shared with wrk, load {load:.1f} before and {about['load_after']:.1f} after, the disk syncs "
           f"{number(syncs)} times/s, {about['seconds']:.0f} s in all; figures are medians")
     print_table(table)
     print(f"books: {len(books)} databases verified, the last with {books[-1]}" if books else "books: none verified")

@@ -77,12 +77,14 @@ def own_environment():
 class Gateway:
     """troupe serve --dev on a fresh store, with a rich user."""
 
-    def __init__(self, troupe, folder, slots):
-        self.troupe, self.folder, self.data = troupe, folder, folder / "data"
+    def __init__(self, troupe, folder, slots, database=None, more=()):
+        self.troupe, self.folder, self.data, self.database = troupe, folder, folder / "data", database
         self.port = free_port()
-        arguments = [troupe, "serve", "--dev", "--data-dir", self.data, "--listen", f"127.0.0.1:{self.port}"]
+        arguments = [troupe, "serve", "--dev", "--data-dir", self.data, "--listen", f"127.0.0.1:{self.port}", *more]
         if slots is not None:
             arguments += ["--slots", slots]
+        if database:
+            arguments += ["--database", database]
         self.process = Process("serve", arguments, folder, own_environment())
         try:
             self.dev = wait_until("dev.json of the server", self._dev)
@@ -130,34 +132,51 @@ class Gateway:
         try:
             self.process.stop()
         finally:
-            books = verify(self.troupe, self.data)
+            books = verify(self.troupe, self.data, self.database)
         return books
 
 
-def verify(troupe, data):
-    """The books of a data folder. Raises when they are not right."""
-    got = subprocess.run([str(troupe), "ledger", "verify", "--data-dir", str(data)], stdin=subprocess.DEVNULL,
+def verify(troupe, data, database=None):
+    """The books of a data folder, or of a database. Raises when they are not right."""
+    place = ["--database", database] if database else []
+    got = subprocess.run([str(troupe), "ledger", "verify", "--data-dir", str(data), *place], stdin=subprocess.DEVNULL,
                          capture_output=True, text=True, env=own_environment(), timeout=180)
     if got.returncode != 0:
         raise RuntimeError("the books are not right: " + got.stdout + got.stderr)
     return got.stdout.splitlines()[0]
 
 
-def start_node(gateway, slots):
-    node = Process("node", [gateway.troupe, "node", "--join", gateway.dev["cluster_address"], "--node-key",
-                            gateway.dev["node_key"], "--name", "bench", "--slots", slots, "--data-dir",
-                            gateway.folder / "node"], gateway.folder, own_environment())
+@contextlib.contextmanager
+def nodes(gateway, slots, count=1, more=()):
+    """So many node processes, joined; they are told to stop at the end."""
+    with contextlib.ExitStack() as stack:
+        started = []
+        for i in range(count):
+            name = f"bench-{i}"
+            node = Process(name, [gateway.troupe, "node", "--join", gateway.dev["cluster_address"], "--node-key",
+                                  gateway.dev["node_key"], "--name", name, "--slots", slots, "--data-dir",
+                                  gateway.folder / name, *more], gateway.folder, own_environment())
+            stack.callback(node.stop)
+            started.append(node)
 
-    def joined():
-        node.check()
-        return any(p["state"] == "online" for p in gateway.ask("GET", "/api/v1/providers")["providers"])
+        def joined():
+            for node in started:
+                node.check()
+            online = {p["name"] for p in gateway.ask("GET", "/api/v1/providers")["providers"] if p["state"] == "online"}
+            return online >= {node.name for node in started}
 
-    try:
-        wait_until("the node at the gateway", joined)
-    except BaseException:
-        node.stop()
-        raise
-    return node
+        wait_until("the nodes at the gateway", joined)
+        yield started
+
+
+def certificates(troupe, folder):
+    """Of a cluster of its own, made once: for a role, what its process is told of them."""
+    pki = folder / "pki"
+    if not pki.exists():
+        subprocess.run([troupe, "cluster", "init", "--out", pki, "--host", "127.0.0.1"], check=True,
+                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=own_environment(), timeout=PATIENCE_S)
+    return lambda role: ["--cluster-cert", pki / f"{role}.pem", "--cluster-key", pki / f"{role}-key.pem",
+                         "--cluster-ca", pki / "ca.pem"]
 
 
 NGINX_CONF = """daemon off; pid nginx.pid; error_log stderr crit; worker_processes auto;
