@@ -249,9 +249,10 @@ def rows(o, nginx):
         value, verdict = judge(f, nginx)
         comparable = f.unit.endswith("/s")
         ratio = statistics.median(v / n for v, n in zip(f.values, nginx)) if comparable else None
-        yield {"key": f.key, "what": f.what.format(sockets=o.sockets, crowd=f"{o.crowd:,}"), "figure": value, "unit": f.unit,
-               "ratio_to_nginx": ratio, "min": min(f.values), "max": max(f.values), "rounds": f.values,
-               "goals": list(f.goals), "goal_is_ratio": f.relative, "goal": goal_text(f), "verdict": verdict}
+        what = f.what.format(sockets=o.sockets, crowd=f"{o.crowd:,}")
+        yield {"key": f.key, "what": what, "figure": value, "unit": f.unit, "ratio_to_nginx": ratio,
+               "min": min(f.values), "max": max(f.values), "rounds": f.values, "goals": list(f.goals),
+               "goal_is_ratio": f.relative, "goal": goal_text(f), "verdict": verdict}
 
 
 def print_table(table):
@@ -284,10 +285,12 @@ def main():
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     table = list(rows(o, FIGURES["nginx"].values))
-    about = {"at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "cores": os.cpu_count(), "load_before": load, "load_after": os.getloadavg()[0],
+    about = {"at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "cores": os.cpu_count(), "load_before": load,
+             "load_after": os.getloadavg()[0],
              "disk_syncs_per_second": syncs, "rounds": o.rounds, "quick": o.quick, "seconds": time.monotonic() - began}
-    print(f"{o.rounds} rounds, {about['cores']} cores shared with wrk, load {load:.1f} before and {about['load_after']:.1f} after, the disk syncs "
-          f"{number(syncs)} times/s, {about['seconds']:.0f} s in all; figures are medians")
+    print(f"{o.rounds} rounds, {about['cores']} cores shared with wrk, load {load:.1f} before and "
+          f"{about['load_after']:.1f} after, the disk syncs {number(syncs)} times/s, {about['seconds']:.0f} s in all; "
+          "figures are medians")
     print_table(table)
     print(f"books: {len(books)} databases verified, the last with {books[-1]}" if books else "books: none verified")
     for text in failed:
