@@ -50,6 +50,7 @@ job_book::job_book(connection& db)
       find_attempt_{db, "SELECT outcome FROM attempts WHERE job_id=? AND epoch=?"},
       any_result_{db, "SELECT 1 FROM results WHERE job_id=? AND epoch=?"},
       redrive_{db, "UPDATE jobs SET " + move_columns + ", ended=?, hold_id=?, expires_ms=?" + redrive_guard},
+      leave_behind_{db, "UPDATE attempts SET past=1 WHERE job_id=? AND epoch<?"},
       insert_jobs_{db, "INSERT INTO jobs(" + job_columns + ",ended) VALUES(" + marks_of(job_columns) + ",?)"},
       insert_specs_{db, "INSERT INTO job_specs(job_id," + spec_columns + ") VALUES(?," + marks_of(spec_columns) + ")"},
       move_jobs_{db, "UPDATE jobs SET " + move_columns + move_guard},
@@ -190,7 +191,7 @@ void job_book::write(const change& c) {
     auto [at, is_new] = drafts_.try_emplace(next.id);
     if (is_new) at->second.before = now.version;
     at->second.next = next;
-    at->second.redriven = at->second.redriven || c.moves->redrives;
+    if (c.moves->redrives) at->second.life_epoch = next.lease_epoch;
     now = {next.version, next.lease_epoch, is_terminal(next.state)};
   }
   if (c.submits) {
@@ -231,13 +232,14 @@ void job_book::redriven(const draft& x) {
   if (redrive_.run(values, ended_word(x.next.state), x.next.hold_id, x.next.expires_ms, x.next.id, x.before,
                    x.next.lease_epoch) != 1)
     throw store_unavailable{"a job was changed by somebody else"};
+  leave_behind_.run(x.next.id, x.life_epoch);
 }
 
 void job_book::flush() {
   if (!insert_jobs_.flush() || !insert_specs_.flush()) throw store_unavailable{"a job was written by somebody else"};
   for (const auto& [id, x] : drafts_) {
     move_values values{x.next};
-    if (x.redriven)
+    if (x.life_epoch > 0)
       redriven(x);
     else if (is_terminal(x.next.state))
       end_jobs_.add(values, ended_word(x.next.state), id, x.before, x.next.lease_epoch);

@@ -40,7 +40,7 @@ private:
   struct draft {
     job next;
     int64_t before = 0;
-    bool redriven = false;  // the row has ended
+    int64_t life_epoch = 0;  // its life began in this group; the row has ended
   };
   using attempt_key = std::pair<std::string, int64_t>;  // job, epoch
   struct attempt {
@@ -61,7 +61,7 @@ private:
   void write_attempt(const attempt_row&);
   void flush_attempts();
 
-  statement find_job_, find_state_, find_attempt_, any_result_, redrive_;
+  statement find_job_, find_state_, find_attempt_, any_result_, redrive_, leave_behind_;
   bulk insert_jobs_, insert_specs_, move_jobs_, end_jobs_, insert_attempts_, close_attempts_, insert_results_;
   std::optional<statement> fetch_jobs_, fetch_attempts_, fetch_results_;
   std::vector<std::string> wanted_jobs_, wanted_attempts_;

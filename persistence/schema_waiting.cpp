@@ -10,6 +10,7 @@ const char* waiting_step() {
 ALTER TABLE jobs ADD COLUMN expires_ms    INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE jobs ADD COLUMN retry_base_ms INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE jobs ADD COLUMN retry_max_ms  INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE attempts ADD COLUMN past INTEGER NOT NULL DEFAULT 0;  -- 1: of an earlier life of a redriven job
 ALTER TABLE job_specs ADD COLUMN parents TEXT NOT NULL DEFAULT '';
 UPDATE jobs SET ended = 4 WHERE ended = 2 AND state = 12;
 UPDATE jobs SET ended = 5 WHERE ended = 2 AND state = 11;

@@ -131,28 +131,30 @@ std::string prefixed(std::string_view prefix, const std::string& columns) {
   return text;
 }
 
-/// The newest attempt is paid with the result, or without one when its end was forced.
-const std::string each_job = "SELECT " + prefixed("j.", job_columns) +
-                             ",j.ended,(SELECT coalesce(max(epoch),0) FROM attempts WHERE job_id=j.id),"
-                             "(SELECT count(*) FROM attempts WHERE job_id=j.id AND outcome=" +
-                             std::to_string(static_cast<int>(attempt_outcome::succeeded)) +
-                             "),coalesce(h.state,0),coalesce(h.amount,0),coalesce(h.captured,0),coalesce(h.job_id,''),"
-                             "CASE WHEN a.job_id IS NULL THEN 0 WHEN r.job_id IS NOT NULL AND a.epoch=j.lease_epoch"
-                             " THEN 1 WHEN a.accrued>0 AND j.state=" +
-                             std::to_string(static_cast<int>(job_state::cancelled)) + " AND a.outcome<>" +
-                             std::to_string(static_cast<int>(attempt_outcome::preempted)) +
-                             " THEN 1 ELSE 0 END,coalesce(a.ran_ms,0),"
-                             "coalesce(r.prompt_tokens,0),coalesce(r.completion_tokens,0),coalesce(r.cached_tokens,0),"
-                             "(SELECT CAST(coalesce(sum(accrued),0) AS BIGINT) FROM attempts WHERE job_id=j.id),"
-                             "(SELECT CAST(coalesce(sum(accrued),0) AS BIGINT) FROM attempts WHERE job_id=j.id"
-                             " AND outcome=" +
-                             std::to_string(static_cast<int>(attempt_outcome::preempted)) +
-                             ")"
-                             " FROM jobs j LEFT JOIN holds h ON h.id=j.hold_id"
-                             " LEFT JOIN results r ON r.job_id=j.id AND r.epoch=j.lease_epoch"
-                             " LEFT JOIN attempts a ON a.job_id=j.id AND a.epoch="
-                             "(SELECT max(epoch) FROM attempts WHERE job_id=j.id)"
-                             " WHERE j.id>? ORDER BY j.id LIMIT ?";
+/// The newest attempt is paid with the result, or without one when its end was forced. Those of an earlier life were
+/// paid out of its hold.
+const std::string each_job =
+    "SELECT " + prefixed("j.", job_columns) +
+    ",j.ended,(SELECT coalesce(max(epoch),0) FROM attempts WHERE job_id=j.id),"
+    "(SELECT count(*) FROM attempts WHERE job_id=j.id AND outcome=" +
+    std::to_string(static_cast<int>(attempt_outcome::succeeded)) +
+    "),coalesce(h.state,0),coalesce(h.amount,0),coalesce(h.captured,0),coalesce(h.job_id,''),"
+    "CASE WHEN a.job_id IS NULL THEN 0 WHEN r.job_id IS NOT NULL AND a.epoch=j.lease_epoch"
+    " THEN 1 WHEN a.accrued>0 AND j.state=" +
+    std::to_string(static_cast<int>(job_state::cancelled)) + " AND a.outcome<>" +
+    std::to_string(static_cast<int>(attempt_outcome::preempted)) +
+    " THEN 1 ELSE 0 END,coalesce(a.ran_ms,0),"
+    "coalesce(r.prompt_tokens,0),coalesce(r.completion_tokens,0),coalesce(r.cached_tokens,0),"
+    "(SELECT CAST(coalesce(sum(accrued),0) AS BIGINT) FROM attempts WHERE job_id=j.id AND past=0),"
+    "(SELECT CAST(coalesce(sum(accrued),0) AS BIGINT) FROM attempts WHERE job_id=j.id"
+    " AND past=0 AND outcome=" +
+    std::to_string(static_cast<int>(attempt_outcome::preempted)) +
+    ")"
+    " FROM jobs j LEFT JOIN holds h ON h.id=j.hold_id"
+    " LEFT JOIN results r ON r.job_id=j.id AND r.epoch=j.lease_epoch"
+    " LEFT JOIN attempts a ON a.job_id=j.id AND a.epoch="
+    "(SELECT max(epoch) FROM attempts WHERE job_id=j.id AND past=0)"
+    " WHERE j.id>? ORDER BY j.id LIMIT ?";
 
 }  // namespace
 
