@@ -91,11 +91,9 @@ void look_at_price(audit& a, const job_line& x) {
   if (std::min({x.ran_ms, x.in, x.out, x.cached, j.hold, j.fee_bps, j.node_rate, j.price_in, j.price_out,
                 j.price_cached}) < 0)
     return a.breach("job " + j.id + ": a time, price or amount is below nothing");
-  // A job that lives again has attempts of earlier lives, too, which were paid from holds of their own.
-  auto again = !hold_before(j.hold_id).empty();
-  if (again ? x.preempted < accrued_total(j) : accrued_total(j) != x.preempted || x.preempted > j.hold)
+  if (accrued_total(j) != x.preempted || x.preempted > j.hold)
     return a.breach("job " + j.id + ": what accrued is not what its attempts are due");
-  if (is_terminal(j.state) && (again ? x.accrued < j.cost : x.accrued != j.cost))
+  if (is_terminal(j.state) && x.accrued != j.cost)
     a.breach("job " + j.id + ": its cost is not what its attempts are due");
   if (x.paying && is_terminal(j.state)) due = price_of(j, x.ran_ms, x.in, x.out, x.cached);
   for (const auto& earlier : j.rare.accrued) {
