@@ -110,7 +110,6 @@ int main(int argc, char** argv) {
   std::vector<double> took;
   size_t placed_count = 0;
   double seconds = 0;
-  auto from = now_ms();
   while (seconds < static_cast<double>(number(argc, argv, "--seconds", 3))) {
     auto j = w.job();
     auto start = now_ms();
@@ -124,7 +123,7 @@ int main(int argc, char** argv) {
     }
     auto end = now_ms();
     took.push_back(end - start);
-    seconds = (end - from) / 1e3;
+    seconds += (end - start) / 1e3;  // making up jobs is not the board's work
   }
   std::sort(took.begin(), took.end());
   std::printf("%.0f placements/s, p50 %.4f ms, p99 %.4f ms, worst %.3f ms, %lld nodes, %zu running, %zu waiting\n",
