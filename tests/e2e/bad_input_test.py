@@ -30,6 +30,7 @@ JOB = [  # body of POST /api/v1/jobs, status
     ({**GOOD, "labels": []}, 400), ({**GOOD, "labels": {"a": 1}}, 400), ({**GOOD, "labels": {"a": "b,c"}}, 400),
     ({**GOOD, "gpu_count": -1}, 400), ({**GOOD, "vram_mb": "lots"}, 400), ({**GOOD, "gpu_type": 4090}, 400),
     ({**GOOD, "gpu_type": "voodoo-2"}, 404), ({**GOOD, "region": 1}, 400), ({**GOOD, "currency": "DOGE"}, 400),
+    ({**GOOD, "currency": 5}, 400), ({**GOOD, "depends_on": ["job_1"]}, 404), ({**GOOD, "depends_on": "job_1"}, 400),
     (script(""), 400), (script(5), 400), (script("x" * 900_000), 413), (script("ls", description="d" * 5000), 400),
     ({"type": "script", "name": "x", "params": {"script_content": "ls", "script_interpreter": "../sh"}}, 400),
     ({"type": "script", "name": "x", "params": {"script_content": "ls", "script_filename": "../../x"}}, 400),
