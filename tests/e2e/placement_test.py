@@ -136,7 +136,7 @@ class queues_have_an_end(House):
         again = self.user.post("/api/v1/jobs", noop(), key="first")
         self.assertEqual((again.status, again.json()["id"]), (202, first.json()["id"]))
         self.assertEqual(self.user.balance(), before)
-        other = self.new_user(10)
+        other = self.new_user(10 * 10**9)
         statuses = sorted(x.status for x in parallel(lambda _: other.post("/api/v1/jobs", noop()), range(5)))
         self.assertEqual(statuses, [202] * 3 + [429] * 2)  # the bound of all
         self.assertEqual(self.user.cancel(answers[0]["id"]).status, 202)
