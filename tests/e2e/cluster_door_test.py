@@ -91,7 +91,7 @@ class Door(House):
         print(f"\n{self.id().rpartition('.')[2]}: {before} kB before, {max(peak)} at most, {after} after; "
               f"all out after {time.monotonic() - started:.1f} s, {jobs} jobs meanwhile", flush=True)
         self.assertLess(max(peak) - before, most_kb)
-        until(lambda: self.beats() != seen, "the node beats", 10)
+        until(lambda: self.beats() != seen, "the node beats", 45)  # the store hears of one in ten
         self.assertEqual(self.node.said("not joined", heard), [])
 
     def crowd(self, say=None):
