@@ -30,7 +30,7 @@ struct plan {
 
 /// Told by all nodes.
 struct score {
-  std::atomic<int64_t> joined{0}, sent{0}, answered{0}, lost{0};
+  std::atomic<int64_t> joined{0}, sent{0}, answered{0}, lost{0}, mute{0};
   std::atomic<int32_t> interval_ms{0};
 };
 
@@ -111,15 +111,30 @@ double processor_seconds(int64_t pid) {
 /// What a process with one socket to the gateway is: a part of the crowd with a CAF of its own.
 struct part {
   config settings;
-  std::unique_ptr<caf::actor_system_config> caf_config = system_config();
+  std::unique_ptr<caf::actor_system_config> caf_config;
   std::unique_ptr<caf::actor_system> system;
+  door_actor door;
   std::vector<member_actor> members;
 
-  part(const plan& p, score& told, int64_t from, int64_t to) {
+  /// When many connect at once, some connections stay mute from the start; an agent, too, gives such a one up.
+  bool connect(const plan& p) {
+    door = door_actor{};
+    system.reset();
+    caf_config = system_config();
     caf_config->set("scheduler.max-threads", size_t{1});
     system = std::make_unique<caf::actor_system>(*caf_config);
-    auto door = reach_door(*system, settings, endpoint_of(p.join));
-    if (auto* bad = std::get_if<failure>(&door)) throw std::runtime_error{bad->detail};
+    auto reached = reach_door(*system, settings, endpoint_of(p.join));
+    if (auto* bad = std::get_if<failure>(&reached)) throw std::runtime_error{bad->detail};
+    door = std::get<door_actor>(reached);
+    auto answered = false;
+    caf::scoped_actor self{*system};
+    self->request(door, 5s, knock{}).receive([&](const challenge&) { answered = true; }, [](const caf::error&) {});
+    return answered;
+  }
+
+  part(const plan& p, score& told, int64_t from, int64_t to) {
+    while (!connect(p))
+      if (++told.mute > p.sockets) throw std::runtime_error{"no connection to the door is answered"};
     for (auto i = from; i < to; ++i) {
       join_node offer;
       offer.name = "node-" + std::to_string(i);
@@ -127,7 +142,7 @@ struct part {
       offer.slots = 1;
       offer.rate = cpu_rate;
       offer.key_id = node_key_id(p.node_key);
-      members.push_back(system->spawn(member, std::move(offer), p.node_key, std::get<door_actor>(door), &told));
+      members.push_back(system->spawn(member, std::move(offer), p.node_key, door, &told));
       while (i - told.joined > 64) std::this_thread::sleep_for(1ms);  // the door takes only so many at once
     }
   }
@@ -164,9 +179,11 @@ int measure(const plan& p) {
   used = processor_seconds(p.gateway_pid) - used;
   std::printf(
       "{\"nodes\": %lld, \"joining_s\": %.2f, \"beats_per_s\": %.0f, \"answers_per_s\": %.0f, \"lost\": %lld, "
+      "\"mute\": %lld, "
       "\"core_percent\": %.2f}\n",
       static_cast<long long>(told.joined), joining, static_cast<double>(told.sent - sent) / seconds,
-      static_cast<double>(told.answered - answered) / seconds, static_cast<long long>(told.lost), 100 * used / seconds);
+      static_cast<double>(told.answered - answered) / seconds, static_cast<long long>(told.lost),
+      static_cast<long long>(told.mute), 100 * used / seconds);
   std::fflush(stdout);
   std::_Exit(told.lost == 0 ? 0 : 1);  // ten thousand good-byes are no part of it
 }

@@ -4,7 +4,7 @@ import subprocess
 
 from world import ROOT, own_environment
 
-SOCKETS = 20  # between the two processes; each carries its share of the nodes
+SOCKETS = 100  # between the two processes; each carries its share of the nodes
 JOINING_S = 300
 
 
