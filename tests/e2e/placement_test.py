@@ -72,7 +72,7 @@ class gpus_are_packed(House):
         self.stop(*jobs)
 
     def test_a_thousand_submits_and_cancels_at_once_never_promise_more_than_there_is(self):
-        user = self.new_user(1000)
+        user = self.new_user(1000 * 10**9)
         stream = Stream(self.server.dev["base_url"], user.key)
         self.addCleanup(stream.close)
         worst, over = [], threading.Event()
