@@ -80,7 +80,7 @@ json public_node_json(const node_view& v, time_ms now_ms) {
           {"name", n.name},
           {"owner_id", n.user_id},
           {"status", state_word(v, now_ms)},
-          {"state", n.state},
+          {"state", n.state == "online" && n.draining ? "draining" : n.state},
           {"location", n.region},
           {"region", n.region},
           {"slots", n.slots},
