@@ -69,7 +69,11 @@ void amend(world& w) {
 
 /// The books are asked first, as the store does it; what they refuse leaves the job as it is.
 void redrive(world& w) {
-  auto id = job_that(w, [](auto& j) { return j.end == ending::failed || j.end == ending::dead; });
+  auto dear = w.random.one_in(3);  // for its owner, at the moment
+  auto id = job_that(w, [&](auto& j) {
+    auto poor = w.naive.books.at({j.user, account_kind::available, j.currency}).free() < j.hold;
+    return (j.end == ending::failed || j.end == ending::dead) && (!dear || poor);
+  });
   if (id.empty()) return;
   auto before = w.row_of(id);
   auto& naive_one = w.naive.jobs.at(id);
