@@ -81,8 +81,10 @@ void on_run(node_pointer self, send_run& x) {
   auto repeats = x.again && known != s.leases.end() && known->second.epoch == x.order.epoch;
   if (x.session != s.session)  // granted to an earlier session: never told to anyone
     return self->send(s.h->actors.jobs.get(), tell_job{x.order.job_id, job_input::lost{x.order.epoch}});
-  if (!repeats && is_draining(s))  // it was placed before that was heard
+  if (!repeats && is_draining(s)) {  // whoever placed it must hear that first, or would place it here again and again
+    self->send(s.h->actors.nodes.get(), node_drains{s.id, s.session, true});
     return self->send(s.h->actors.jobs.get(), tell_job{x.order.job_id, job_input::reject{x.order.epoch, true}});
+  }
   if (!repeats) s.leases[x.order.job_id] = {x.order.epoch, s.h->steady()};
   s.runs.orders.push_back(std::move(x.order));
   flush_soon(self);

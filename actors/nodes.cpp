@@ -131,13 +131,14 @@ void on_put_out(nodes_pointer self, const put_out& x) {
     self->send(n.handle, leave{});
   }
 }
+
 /// Said again while it lasts: the dispatcher may be elsewhere, and not have heard it.
 void on_drains(nodes_pointer self, const node_drains& x) {
   auto& s = self->state;
   auto found = s.here.find(x.node_id);
   if (found == s.here.end() || found->second.session != x.session) return;
   found->second.offer.draining = x.draining;
-  self->send(s.h->actors.dispatcher.get(), node_changed{found->second.offer});
+  self->send(s.h->actors.dispatcher.get(), node_changed{s.known.of(found->second.offer)});
 }
 
 /// A crashed node actor costs its node the session, not the register its life. Any other exit is an order.

@@ -91,6 +91,25 @@ TEST_CASE("an operator's word outlives the session and the gateway") {
   CHECK(w.state(waits) == job_state::queued);
 }
 
+TEST_CASE("a dispatcher that missed the news hears it with the first job that comes back") {
+  house_world w;
+  fake_agent a{w, "a"};
+  REQUIRE(a.join());
+  drain(w, a, 60'000);
+  node_offer old;
+  old.id = a.id;
+  old.user_id = house_world::provider;
+  old.session = a.session;
+  old.slots = 1;
+  old.rate = cpu_rate;
+  caf::anon_send(w.actors().dispatcher.get(), node_changed{old});
+  auto id = w.submit();
+  CHECK(w.state(id) == job_state::queued);
+  CHECK(w.row(id).lease_epoch <= 2);
+  CHECK(w.row(id).deliveries == 0);
+  CHECK_FALSE(a.has_order(id));
+}
+
 TEST_CASE("a node that joins to leave gets no work") {
   house_world w;
   fake_agent a{w, "a"};
