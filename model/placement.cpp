@@ -126,9 +126,10 @@ void placement::release(const std::string& node_id, const std::string& job_id) {
 /// Of the classes for which no node had room, the one whose turn is first and which this node fits now.
 ready_queue::job_class* placement::first_waiting_for(const booked_node& n) const {
   auto most_mb = n.free_mb.empty() ? 0 : *std::max_element(n.free_mb.begin(), n.free_mb.end());
+  room most{most_mb, n.free_memory_mb, n.offer.rate, n.free_cores, n.offer.trust_ppm};
   ready_queue::job_class* first = nullptr;
   auto look = [&](const std::string& anchor) {
-    queue_.each_blocked(anchor, most_mb, [&](ready_queue::job_class& c) {
+    queue_.each_blocked(anchor, most, [&](ready_queue::job_class& c) {
       if (first != nullptr && !ready_queue::is_before(c, *first)) return;
       if (fits(n, c.needs)) first = &c;
     });

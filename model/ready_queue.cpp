@@ -149,12 +149,20 @@ void ready_queue::place(queue& q, time_ms now_ms) {
   auto capped = tenant_jobs_max_ > 0 && q.who->running >= tenant_jobs_max_;
   turn next{capped, limits::priority_max - level, q.who->running, q.place.ticket, &q};
   auto stands = q.of->order.contains(q.place);
-  if (stands && next == q.place && ages_ms == q.ages_ms) return;
-  if (stands) unplace(q);
-  close(*q.of);
-  q.place = next;
-  q.of->order.insert(next);
-  open(*q.of);
+  if (!stands || next != q.place) {
+    close(*q.of);
+    if (stands) {
+      auto own = q.of->order.extract(q.place);
+      own.value() = next;
+      q.of->order.insert(std::move(own));
+    } else {
+      q.of->order.insert(next);
+    }
+    q.place = next;
+    open(*q.of);
+  }
+  if (ages_ms == q.ages_ms) return;
+  if (q.ages_ms != 0) ages_.erase({q.ages_ms, &q});
   q.ages_ms = ages_ms;
   if (ages_ms != 0) ages_.insert({ages_ms, &q});
 }
@@ -195,21 +203,27 @@ ready_job ready_queue::pop(job_class& c, time_ms now_ms) {
 void ready_queue::block(job_class& c) {
   close(c);
   c.blocked = true;
-  blocked_[anchor_of(c)].insert({c.needs.vram_mb, &c});
+  auto& all = blocked_[anchor_of(c)];
+  auto& d = c.needs;
+  c.blocked_at = all.size();
+  all.push_back({{d.vram_mb, d.memory_mb, d.rate_max, d.cpu_cores, d.min_trust_ppm}, &c});
 }
 
 void ready_queue::unblock(job_class& c) {
   if (!std::exchange(c.blocked, false)) return;
   auto found = blocked_.find(anchor_of(c));
-  found->second.erase({c.needs.vram_mb, &c});
-  if (found->second.empty()) blocked_.erase(found);
+  auto& all = found->second;
+  all[c.blocked_at] = all.back();
+  all[c.blocked_at].of->blocked_at = c.blocked_at;
+  all.pop_back();
+  if (all.empty()) blocked_.erase(found);
   open(c);
 }
 
 void ready_queue::unblock_avoiding() {
   auto found = blocked_.find(avoiding);
   if (found == blocked_.end()) return;
-  for (auto& [needed_mb, c] : std::set{found->second}) unblock(*c);
+  for (auto& x : std::vector{found->second}) unblock(*x.of);
 }
 
 void ready_queue::running(const std::string& user_id, int32_t more, time_ms now_ms) {

@@ -29,6 +29,18 @@ struct ready_job {
   std::vector<std::string> avoid;  // nodes that are taken only when no other could ever serve
 };
 
+/// The numbers of a demand, or of a node: side by side, for many are compared at once.
+struct room {
+  int64_t vram_mb = 0, memory_mb = 0;
+  amount rate = 0;
+  int32_t cpu_cores = 0, trust_ppm = 0;
+  /// `rate` is the most that is paid, and the node's own; 0: any.
+  bool within(const room& node) const {
+    return vram_mb <= node.vram_mb && memory_mb <= node.memory_mb && cpu_cores <= node.cpu_cores &&
+           trust_ppm <= node.trust_ppm && (rate == 0 || rate >= node.rate);
+  }
+};
+
 class ready_queue {
   struct queue;
   struct tenant;
@@ -42,6 +54,7 @@ public:
     std::vector<std::string> avoid;
     int64_t waiting = 0;
     bool blocked = false;  // no node fitted
+    size_t blocked_at = 0;
 
   private:
     friend class ready_queue;
@@ -85,15 +98,13 @@ public:
   void unblock(job_class&);
   void unblock_avoiding();
   /// What blocked classes ask for above all is their anchor: "label K=V", "region R", "model M", "gpu TYPE", or "any".
-  /// Calls `f` with each of that anchor that asks for at most so much VRAM of a device, and whose tenant may have more.
+  /// Calls `f` with each of that anchor that a node with so much might fit, and whose tenant may have more.
   template <class F>
-  void each_blocked(const std::string& anchor, int64_t vram_mb, F f) const {
+  void each_blocked(const std::string& anchor, const room& most, F f) const {
     auto found = blocked_.find(anchor);
     if (found == blocked_.end()) return;
-    for (auto& [needed_mb, c] : found->second) {
-      if (needed_mb > vram_mb) return;
-      if (!c->order.begin()->capped) f(*c);
-    }
+    for (auto& x : found->second)
+      if (x.least.within(most) && !x.of->order.begin()->capped) f(*x.of);
   }
   /// Whose turn comes first.
   static bool is_before(const job_class& a, const job_class& b) { return *a.order.begin() < *b.order.begin(); }
@@ -143,7 +154,11 @@ private:
   std::unordered_map<std::string, std::unique_ptr<tenant>> tenants_;
   std::unordered_map<std::string, spot> waiting_;
   std::set<std::pair<turn, job_class*>> open_;  // by the first turn of each class that is not blocked
-  std::unordered_map<std::string, std::set<std::pair<int64_t, job_class*>>> blocked_;  // by anchor, by VRAM
+  struct blocked_class {
+    room least;
+    job_class* of = nullptr;
+  };
+  std::unordered_map<std::string, std::vector<blocked_class>> blocked_;  // by anchor
   std::set<std::pair<time_ms, queue*>> ages_;
 };
 

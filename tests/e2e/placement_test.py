@@ -3,7 +3,7 @@ import random
 import threading
 import unittest
 
-from house import House, noop, parallel, rows, script, until
+from house import NANO, House, noop, parallel, rows, script, until
 from stream import Stream
 
 SIZES = {"n24": 24000, "n48": 48000, "n80": 80000}
@@ -66,13 +66,14 @@ class gpus_are_packed(House):
         jobs = [self.place(gpu_job(vram, 60000))[0] for vram in (20000, 40000, 5000)]
         before = self.market()
         self.server.kill()
+        self.user.hang_up()
         self.start()
         until(lambda: self.market() == before, "the same is free as before", 20)
         self.stream = Stream(self.server.dev["base_url"], self.user.key)
         self.stop(*jobs)
 
     def test_a_thousand_submits_and_cancels_at_once_never_promise_more_than_there_is(self):
-        user = self.new_user(1000 * 10**9)
+        user = self.new_user(1000 * NANO)
         stream = Stream(self.server.dev["base_url"], user.key)
         self.addCleanup(stream.close)
         worst, over = [], threading.Event()
@@ -136,7 +137,7 @@ class queues_have_an_end(House):
         again = self.user.post("/api/v1/jobs", noop(), key="first")
         self.assertEqual((again.status, again.json()["id"]), (202, first.json()["id"]))
         self.assertEqual(self.user.balance(), before)
-        other = self.new_user(10 * 10**9)
+        other = self.new_user(10 * NANO)
         statuses = sorted(x.status for x in parallel(lambda _: other.post("/api/v1/jobs", noop()), range(5)))
         self.assertEqual(statuses, [202] * 3 + [429] * 2)  # the bound of all
         self.assertEqual(self.user.cancel(answers[0]["id"]).status, 202)

@@ -51,6 +51,27 @@ TEST_CASE("a job lands on the smallest idle device that holds it") {
   CHECK(go(p, gpu_job("f", 4)) == "n24 0:4000");
 }
 
+TEST_CASE("a device holds a job to the last MB and not one more, and a node without a free slot is not open") {
+  placement p;
+  auto n = gpu_node("n", {24});
+  n.slots = 1;
+  p.put_node(n);
+  auto j = gpu_job("more", 24);
+  j.needs.vram_mb += 1;
+  CHECK(go(p, j).empty());
+  p.put_node(gpu_node("two", {24, 20}));
+  auto both = gpu_job("both", 20);
+  both.needs.vram_mb += 1;
+  both.needs.gpu_count = 2;
+  CHECK(go(p, both).empty());
+  p.remove_node("two");
+  CHECK(p.market().devices.at(0).open);
+  CHECK(go(p, gpu_job("all", 23)) == "n 0:23000");
+  CHECK_FALSE(p.market().devices.at(0).open);
+  p.release("n", "all");
+  CHECK(p.market().devices.at(0).open);
+}
+
 TEST_CASE(
     "an idle big device is not broken open while one in use has room, unless the job nearly fills a smaller one") {
   placement p;
@@ -224,9 +245,9 @@ TEST_CASE("a job that was passed over at its tenant's limit is not forgotten whe
   p.limit_tenants(1);
   p.put_node(gpu_node("n", {24}));
   p.put_node(gpu_node("m", {}));
-  CHECK(go(p, ready_job{"cpu", "a"}) != "");
   CHECK(go(p, gpu_job("gpu", 24, "b")) == "n 0:24000");
-  CHECK(go(p, gpu_job("next", 24, "a")).empty());
+  CHECK(go(p, gpu_job("next", 24, "a")).empty());  // no room
+  CHECK(go(p, ready_job{"cpu", "a"}) != "");
   p.release("n", "gpu");
   CHECK(p.match(9).empty());  // it fits now, but its tenant is at the limit
   p.release(p.node_of("cpu"), "cpu");
