@@ -5,6 +5,13 @@
 
 using namespace troupe;
 
+TEST_CASE("a node is here while it is said to be and was seen within a minute and a half") {
+  CHECK(is_here("online", 10, 90'009));
+  CHECK_FALSE(is_here("online", 10, 90'010));
+  CHECK_FALSE(is_here("offline", 10, 10));
+  CHECK_FALSE(is_here("removed", 10, 10));
+}
+
 TEST_CASE("labels are read back as they were stored") {
   CHECK(parse_labels("").empty());
   CHECK(parse_labels("a=b,c=") == std::vector<label>{{"a", "b"}, {"c", ""}});
