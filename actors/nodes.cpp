@@ -137,7 +137,7 @@ void on_drains(nodes_pointer self, const node_drains& x) {
   auto found = s.here.find(x.node_id);
   if (found == s.here.end() || found->second.session != x.session) return;
   found->second.offer.draining = x.draining;
-  self->send(s.h->actors.dispatcher.get(), node_changed{found->second.offer});
+  self->send(s.h->actors.dispatcher.get(), node_changed{s.known.of(found->second.offer)});
 }
 
 /// A crashed node actor costs its node the session, not the register its life. Any other exit is an order.
