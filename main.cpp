@@ -177,6 +177,7 @@ int perform(const command_line& line) {
   }
   auto c = troupe::load_config(from);
   if (line.command == "config") {
+    for (auto& text : troupe::config_facts(c)) std::cout << text << '\n';
     for (auto& text : troupe::config_warnings(c, troupe::wall_ms())) std::cout << "warning: " << text << '\n';
     for (auto& text : troupe::isolation_words()) std::cout << text << '\n';
     std::cout << "the configuration is fine\n";

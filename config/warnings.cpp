@@ -2,6 +2,7 @@
 #include "config/warnings.hpp"
 
 #include "config/certificates.hpp"
+#include "config/world.hpp"
 
 namespace troupe {
 
@@ -20,6 +21,12 @@ void look_at(const std::string& option, const std::string& path, int64_t now_ms,
 }
 
 }  // namespace
+
+std::vector<std::string> config_facts(const config& c) {
+  auto ends = certificate_ends_ms(c.cluster_cert);
+  if (!ends) return {"cluster door: without TLS, loopback only"};
+  return {"cluster door: mutual TLS, the certificate ends on " + iso_time(*ends).substr(0, 10)};
+}
 
 std::vector<std::string> config_warnings(const config& c, int64_t now_ms) {
   std::vector<std::string> found;

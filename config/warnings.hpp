@@ -8,6 +8,9 @@
 
 namespace troupe {
 
+/// What is active, for whoever asks whether all is right.
+std::vector<std::string> config_facts(const config&);
+
 std::vector<std::string> config_warnings(const config&, int64_t now_ms);
 
 }  // namespace troupe

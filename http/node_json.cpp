@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "model/standing.hpp"
+
 namespace troupe {
 
 namespace {
@@ -66,7 +68,7 @@ json parsed(const std::string& text) {
 }  // namespace
 
 std::string_view state_word(const node_view& n, time_ms now_ms) {
-  if (n.row.state != "online" || n.row.lease_until_ms <= now_ms) return "offline";
+  if (!is_here(n.row.state, n.row.seen_ms, now_ms)) return "offline";
   if (fleet::is_quarantined(n.record, now_ms)) return "error";
   if (n.record.maintenance) return "maintenance";
   if (n.row.draining) return "draining";

@@ -30,9 +30,7 @@ int32_t reliability_ppm(const node_record& x) {
 
 bool is_quarantined(const node_record& x, int64_t now_ms) { return now_ms < x.quarantined_until_ms; }
 
-bool takes_work(const node_record& x, int64_t now_ms) {
-  return !x.draining && !x.maintenance && !is_quarantined(x, now_ms);
-}
+bool takes_work(const node_record& x, int64_t now_ms) { return !x.maintenance && !is_quarantined(x, now_ms); }
 
 sentence next_quarantine(const node_record& x, int64_t now_ms) {
   auto quiet = now_ms - x.quarantined_until_ms >= quarantine_ms_max;

@@ -45,13 +45,12 @@ struct node_record {
   std::string attestation = "self";  // self | mobile | tpm | tee: by the operator, never by the node
   bool has_tpm = false, has_tee = false, secure_boot = false;
   int64_t changed_ms = 0;  // of all but the counts
-  bool draining = false;   // as the node's row says
 };
 template <class I>
 auto inspect(I& f, node_record& x) {
   return f(x.node_id, x.succeeded, x.failed, x.faults, x.lost, x.rejected, x.late, x.good, x.bad, x.quarantined_ms,
            x.quarantined_until_ms, x.quarantines, x.why, x.rate, x.labels, x.has_labels, x.maintenance, x.attestation,
-           x.has_tpm, x.has_tee, x.secure_boot, x.changed_ms, x.draining);
+           x.has_tpm, x.has_tee, x.secure_boot, x.changed_ms);
 }
 
 /// What an owner or an admin sets of a node; what is not there stays as it is.
@@ -94,7 +93,7 @@ int32_t trust_ppm(const node_record&);
 /// and a loss are bad; a late success makes up for half of the loss before it.
 int32_t reliability_ppm(const node_record&);
 bool is_quarantined(const node_record&, int64_t now_ms);
-/// Neither draining, nor in maintenance, nor quarantined.
+/// Neither in maintenance nor quarantined.
 bool takes_work(const node_record&, int64_t now_ms);
 /// How long the next quarantine that begins now is, and how many there were in a row then.
 struct sentence {

@@ -5,6 +5,16 @@
 
 namespace troupe {
 
+namespace {
+
+constexpr int64_t unseen_ms_max = 90'000;
+
+}  // namespace
+
+bool is_here(const std::string& state, int64_t seen_ms, int64_t now_ms) {
+  return state == "online" && now_ms - seen_ms < unseen_ms_max;
+}
+
 std::vector<label> parse_labels(const std::string& text) {
   std::vector<label> labels;
   for (size_t at = 0; at < text.size();) {

@@ -12,6 +12,9 @@ namespace troupe {
 /// "k=v,..." as it is stored.
 std::vector<label> parse_labels(const std::string&);
 
+/// A node that was cut off with its gateway has nobody to say so of it; beats are stored twice a minute.
+bool is_here(const std::string& state, int64_t seen_ms, int64_t now_ms);
+
 class standings {
 public:
   /// True: its offer is different from now on.

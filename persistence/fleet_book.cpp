@@ -1,6 +1,7 @@
 // Node keys are given out once, and end at most earlier than said before. What is set of a node outlives its sessions.
 #include "persistence/fleet_book.hpp"
 
+#include "model/standing.hpp"
 #include "persistence/fleet_columns.hpp"
 #include "persistence/refusal.hpp"
 
@@ -19,7 +20,7 @@ fleet_book::fleet_book(connection& db)
       insert_key_{db,
                   "INSERT INTO node_keys(" + node_key_columns + ") VALUES(" + marks(7) + ") ON CONFLICT DO NOTHING"},
       end_key_{db, "UPDATE node_keys SET ends_ms=?, revoked_ms=? WHERE key_id=? AND (ends_ms=0 OR ends_ms>?)"},
-      find_node_{db, "SELECT state,lease_until_ms FROM nodes WHERE id=?"},
+      find_node_{db, "SELECT state,seen_ms FROM nodes WHERE id=?"},
       any_record_{db, "INSERT INTO node_records(node_id) VALUES(?) ON CONFLICT DO NOTHING"},
       set_rate_{db, set_column("rate")},
       set_labels_{db, "UPDATE node_records SET labels=?, has_labels=1 WHERE node_id=?"},
@@ -63,10 +64,10 @@ bool fleet_book::check_key(const node_key_row& k, change_result& r) {
 
 bool fleet_book::check_terms(const node_terms& t, change_result& r) {
   std::string state;
-  int64_t lease_until_ms = 0;
-  auto known = find_node_.first([&](row& x) { x(state, lease_until_ms); }, t.node_id) && state != "removed";
+  int64_t seen_ms = 0;
+  auto known = find_node_.first([&](row& x) { x(state, seen_ms); }, t.node_id) && state != "removed";
   if (!known) return refuse(r, errc::not_found, "there is no node " + t.node_id);
-  auto here = state == "online" && lease_until_ms > t.at_ms;
+  auto here = is_here(state, seen_ms, t.at_ms);
   return !t.removes || !here || refuse(r, errc::conflict, "the node is here: only one that is offline can be removed");
 }
 

@@ -23,8 +23,7 @@ namespace sql {
 inline const std::string node_key_columns = "key_id,verifier,user_id,name,created_ms,ends_ms,revoked_ms";
 inline const std::string record_columns =
     "node_id,succeeded,failed,faults,lost,rejected,late,good,bad,quarantined_ms,quarantined_until_ms,quarantines,why,"
-    "rate,labels,has_labels,maintenance,attestation,has_tpm,has_tee,secure_boot,changed_ms,"
-    "coalesce((SELECT draining FROM nodes WHERE id=node_id),0)";
+    "rate,labels,has_labels,maintenance,attestation,has_tpm,has_tee,secure_boot,changed_ms";
 inline const std::string provider_columns =
     "id,user_id,name,hostname,ip_address,location,gpus,metadata,maintenance,registered_ms,changed_ms";
 

@@ -79,6 +79,24 @@ TEST_CASE("maintenance and a price that was set hold at once, without a new join
   CHECK(w.row(id).node_rate == cpu_rate / 2);
 }
 
+TEST_CASE("a drain that ends does not end the maintenance") {
+  house_world w;
+  fake_agent a{w, "a"};
+  REQUIRE(a.join());
+  change c;
+  c.terms = node_terms{};
+  c.terms->node_id = a.id;
+  c.terms->maintenance = true;
+  c.terms->at_ms = w.wall;
+  w.commit(c);
+  w.pass(1'500);
+  for (auto draining : {true, false}) caf::anon_send(w.actors().nodes.get(), node_drains{a.id, a.session, draining});
+  w.run();
+  auto id = w.submit();
+  w.pass(3'000);
+  CHECK_FALSE(a.has_order(id));
+}
+
 TEST_CASE("what one session loses is one incident") {
   house_world w;
   fake_agent a{w, "a", 5};

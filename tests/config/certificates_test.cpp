@@ -67,6 +67,8 @@ TEST_CASE("a certificate that ends within thirty days is warned of") {
   c.cluster_cert = f.cert_path;
   c.cluster_ca = f.ca_path;
   auto now = wall_ms();
+  CHECK(config_facts(c)[0].starts_with("cluster door: mutual TLS, the certificate ends on 20"));
+  CHECK(config_facts({})[0] == "cluster door: without TLS, loopback only");
   CHECK(config_warnings(c, now).empty());
   CHECK(config_warnings(c, now + 334 * day_ms).empty());
   auto soon = config_warnings(c, now + 336 * day_ms);
@@ -78,8 +80,7 @@ TEST_CASE("a certificate that ends within thirty days is warned of") {
 }
 
 TEST_CASE("hosts are names or addresses and nothing else") {
-  for (auto* good : {"gate", "gate-1.example.org", "10.0.0.1", "::1", "2001:db8::7"})
-    CHECK(is_host_name(good));
+  for (auto* good : {"gate", "gate-1.example.org", "10.0.0.1", "::1", "2001:db8::7"}) CHECK(is_host_name(good));
   for (auto* bad : {"", "a b", "a/b", ".hidden", "a..b", "-x", "gate:80", "DNS:x", "a,b"})
     CHECK_FALSE(is_host_name(bad));
   CHECK_FALSE(is_host_name(std::string(254, 'a')));

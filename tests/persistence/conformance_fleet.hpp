@@ -131,9 +131,9 @@ TEST_CASE_TEMPLATE("only a node that is away can be removed, and it comes back w
   c.terms = node_terms{};
   c.terms->node_id = "n1";
   c.terms->removes = true;
-  c.terms->at_ms = 4'999;
+  c.terms->at_ms = 90'001;
   d.refused(c, errc::conflict);
-  c.terms->at_ms = 5'000;  // its lease is over
+  c.terms->at_ms = 90'002;  // it was not seen for long
   d.must(c);
   CHECK_FALSE(d.r->nodes().find("n1"));
   CHECK(d.r->list_nodes().empty());
