@@ -55,15 +55,15 @@ std::set<std::string> words_of(const std::string& text) {
 
 /// Version 2 wants controllers switched on for the groups below, and then no process beside them: we move aside when
 /// the group is ours alone, as under systemd's Delegate=yes.
-std::set<std::string> switch_on(const std::string& own, const std::string& there) {
+std::set<std::string> switch_on(const std::string& own) {
   std::set<std::string> all;
   auto offered = words_of(read_control(own + "/cgroup.controllers"));
   for (std::string name : {"memory", "pids"}) {
     if (!offered.count(name)) continue;
-    auto on = [&](const std::string& folder) { return write_control(folder + "/cgroup.subtree_control", "+" + name); };
+    auto on = [&] { return write_control(own + "/cgroup.subtree_control", "+" + name); };
     auto alone = words_of(read_control(own + processes)) == std::set{std::to_string(getpid())};
-    if (alone && !on(own) && made(own + main_group)) write_control(own + main_group + processes, "0");
-    if (on(own) && on(there)) all.insert(name);
+    if (alone && !on() && made(own + main_group)) write_control(own + main_group + processes, "0");
+    if (on()) all.insert(name);
   }
   return all;
 }
@@ -177,30 +177,24 @@ control_groups::control_groups(const std::string& work_root) {
   auto found = own_hierarchies();
   if (found.empty()) words_ = "no (this machine shows none)";
   std::error_code error;
-  auto name = "/troupe-" + sha256_hex(fs::absolute(work_root, error).lexically_normal().string()).substr(0, 12);
+  auto root = fs::absolute(work_root, error).lexically_normal().string();
+  prefix_ = "/troupe-" + sha256_hex(root).substr(0, 12) + "-";
   for (auto& own : found) {
     if (own.folder.ends_with(main_group)) own.folder.resize(own.folder.size() - std::string(main_group).size());
-    auto there = own.folder + name;
-    auto was_there = fs::exists(there, error);
-    auto trial = there + "/try-" + std::to_string(getpid());
-    auto good = made(there) && made(trial) && can_enter(trial);
+    auto trial = own.folder + prefix_ + "try-" + std::to_string(getpid());
+    auto good = made(trial) && can_enter(trial);
     auto why = std::generic_category().message(errno);
     rmdir(trial.c_str());
-    if (!good) {
-      if (!was_there) rmdir(there.c_str());
-      if (places_.empty()) words_ = "no (" + there + ": " + why + ")";
-      continue;
+    if (good) {
+      if (own.unified) own.controllers = switch_on(own.folder);
+      places_.push_back(own);
+    } else if (places_.empty()) {
+      words_ = "no (" + own.folder + ": " + why + ")";
     }
-    places_.push_back({there, own.unified, own.unified ? switch_on(own.folder, there) : own.controllers});
   }
   if (!active()) return;
   words_.clear();
   for (auto& place : places_) words_ += (words_.empty() ? "" : ", ") + describe(place);
-}
-
-/// While groups are in it, it stays: they tell the next life what to kill.
-control_groups::~control_groups() {
-  for (auto& place : places_) rmdir(place.folder.c_str());
 }
 
 int control_groups::end_leftovers() const {
@@ -209,10 +203,10 @@ int control_groups::end_leftovers() const {
   for (auto& place : places_) {
     std::error_code error;
     for (fs::directory_iterator at(place.folder, error), end; !error && at != end; at.increment(error)) {
-      std::error_code gone;
-      if (at->symlink_status(gone).type() != fs::file_type::directory) continue;
+      auto name = "/" + at->path().filename().string();
+      if (!name.starts_with(prefix_)) continue;
       left.push_back(at->path().string());
-      names.insert(at->path().filename().string());
+      names.insert(name);
     }
   }
   if (!left.empty()) kill_in(left);
@@ -223,7 +217,9 @@ int control_groups::end_leftovers() const {
 std::unique_ptr<control_group> control_groups::make(const std::string& name, int64_t memory_mb) const {
   auto group = std::make_unique<control_group>();
   for (auto& place : places_) {
-    control_hierarchy own{place.folder + "/" + name, place.unified, place.controllers};
+    auto for_memory_only = place.controllers == std::set<std::string>{"memory"} && !place.unified;
+    if (for_memory_only && memory_mb == 0) continue;
+    control_hierarchy own{place.folder + prefix_ + name, place.unified, place.controllers};
     if (mkdir(own.folder.c_str(), 0755) != 0) return nullptr;
     group->places_.push_back(own);
     group->doors_.push_back(open_door(own.folder));

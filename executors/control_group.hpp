@@ -38,11 +38,10 @@ private:
 /// What this machine allows, found by trying.
 class control_groups {
 public:
-  /// Groups lie below our own one, in folders named for `work_root`. Touches nothing of an earlier life.
+  /// Groups lie below our own one, and are named for `work_root`. Touches nothing of an earlier life.
   explicit control_groups(const std::string& work_root);
   control_groups(const control_groups&) = delete;
   control_groups& operator=(const control_groups&) = delete;
-  ~control_groups();
 
   bool active() const { return !places_.empty(); }
   /// "v1 memory pids, v2 kill" or why there are none.
@@ -54,7 +53,8 @@ public:
   std::unique_ptr<control_group> make(const std::string& name, int64_t memory_mb) const;
 
 private:
-  std::vector<control_hierarchy> places_;  // the folders that hold the attempts' groups
+  std::vector<control_hierarchy> places_;  // our own groups, in which those of attempts are made
+  std::string prefix_;                     // of their names
   std::string words_;
 };
 

@@ -1,12 +1,11 @@
 // Control groups: what they are found by, and that nothing slips out of them. Skipped, with a word, where not allowed.
 #include "executors/control_group.hpp"
-#include "config/world.hpp"
 
 #include <sys/wait.h>
 #include <unistd.h>
-#include <algorithm>
 
 #include "attempt_fixture.hpp"
+#include "config/world.hpp"
 
 using namespace troupe;
 using namespace troupe::testing;
@@ -40,13 +39,11 @@ struct isolated_node : node {
   /// Of this node: others have theirs beside it.
   std::vector<std::string> folders() const {
     auto root = std::filesystem::absolute(environment.work_root).lexically_normal().string();
-    auto mine = "troupe-" + sha256_hex(root).substr(0, 12);
+    auto mine = "troupe-" + sha256_hex(root).substr(0, 12) + "-";
     std::vector<std::string> all;
     for (auto& own : own_hierarchies())
       for (auto& each : std::filesystem::directory_iterator(own.folder))
-        if (each.path().filename() == mine && each.is_directory())
-          for (auto& inner : std::filesystem::directory_iterator(each))
-            if (inner.path().filename() == "job_1-1") all.push_back(inner.path().string());
+        if (each.path().filename().string().starts_with(mine)) all.push_back(each.path().string());
     return all;
   }
   std::string words;
@@ -85,13 +82,11 @@ TEST_CASE("a process that made a session of its own is gone when the attempt end
   isolated_node here;
   if (!here.has("v")) return;
   auto pid = here.folder.path() + "/pid";
-  auto begun = std::chrono::steady_clock::now();
   auto report = here.run_shell(escape(pid, "echo done"));
   CHECK(report.outcome == run_outcome::succeeded);
   CHECK(report.stdout_text == "done\n");
   CHECK(!lives(number_in(pid)));
   CHECK(here.folders().empty());
-  CHECK(std::chrono::steady_clock::now() - begun < std::chrono::milliseconds(1'900));  // not after a time-out
 }
 
 TEST_CASE("a cancel reaches a process that made a session of its own") {
@@ -161,7 +156,7 @@ TEST_CASE("what an earlier life left in its groups is killed, and nothing of oth
   };
   auto mine = sleeper(*here.environment.groups), theirs = sleeper(*other.environment.groups);
   auto joined = [](pid_t id) {
-    return read_file("/proc/" + std::to_string(id) + "/cgroup").find("/job_1-1") != std::string::npos;
+    return read_file("/proc/" + std::to_string(id) + "/cgroup").find("-job_1-1") != std::string::npos;
   };
   for (auto i = 0; i < 1'000 && !(joined(mine) && joined(theirs)); ++i) usleep(1'000);
   REQUIRE(joined(mine));

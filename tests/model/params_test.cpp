@@ -238,3 +238,42 @@ TEST_CASE("a noop may last up to a day") {
 TEST_CASE("types without an executor are refused") {
   check_refused({{job_kind::training, R"({"phase_name":"x"})", "no executor"}});
 }
+
+TEST_CASE("a docker job names an image, and gets no network unless it asks") {
+  auto least = good<docker_params>(job_kind::docker, R"({"docker_image":"busybox"})");
+  CHECK(least.image == "busybox");
+  CHECK(least.network == "none");
+  CHECK(least.command.empty());
+  CHECK(least.gpus == 0);
+  auto most = good<docker_params>(
+      job_kind::docker,
+      R"({"docker_image":"reg.example:5000/a/b_c:1.0@sha256:ab","docker_command":["a",""],"docker_env_vars":{"K":"v"},
+          "docker_gpus":2,"docker_cpus":4,"memory_mb":512,"docker_network":"bridge","timeout_seconds":5})");
+  CHECK(most.command == std::vector<std::string>{"a", ""});
+  CHECK(most.env.at("K") == "v");
+  CHECK(most.gpus == 2);
+  CHECK(most.cpus == 4);
+  CHECK(most.memory_mb == 512);
+  CHECK(most.network == "bridge");
+}
+
+TEST_CASE("a docker job with a mistake is refused by the field's name") {
+  std::vector<bad_input> all;
+  auto add = [&](const std::string& text, const std::string& field) { all.push_back({job_kind::docker, text, field}); };
+  for (auto image : {"", "-x", "../x", "a b", "a?b=c", "a%2f"})
+    add(R"({"docker_image":")" + std::string(image) + "\"}", "params.docker_image");
+  add("{}", "params.docker_image");
+  add(R"({"docker_image":7})", "params.docker_image");
+  add(R"({"docker_image":")" + std::string(513, 'x') + "\"}", "params.docker_image");
+  add(R"({"docker_image":"x","docker_command":"sh"})", "params.docker_command");
+  add(R"({"docker_image":"x","docker_env_vars":{"A":1}})", "params.docker_env_vars");
+  add(R"({"docker_image":"x","docker_env_vars":["A=1"]})", "params.docker_env_vars");
+  add(R"({"docker_image":"x","docker_gpus":-1})", "params.docker_gpus");
+  add(R"({"docker_image":"x","docker_gpus":"all"})", "params.docker_gpus");
+  add(R"({"docker_image":"x","docker_gpus":65})", "params.docker_gpus");
+  add(R"({"docker_image":"x","docker_network":"host"})", "params.docker_network");
+  add(R"({"docker_image":"x","memory_mb":1})", "params.memory_mb");
+  add(R"({"docker_image":"x","docker_cpus":0})", "params.docker_cpus");
+  add(R"({"docker_image":"x","volumes":["/:/host"]})", "params.volumes");
+  check_refused(all);
+}
