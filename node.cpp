@@ -111,6 +111,7 @@ int run_node(const config& settings) {
     ::kill(::getpid(), SIGUSR1);
   };
   run_environment environment{work, settings.models};
+  environment.artifact_bytes_max = settings.artifact_bytes_max();
   isolate(environment);
   auto offer = offer_of(settings, name);
   for (auto& each : found_labels(environment)) offer.labels.push_back(each);

@@ -155,6 +155,7 @@ agent_actor start_local_node(house& h) {
   auto name = h.cluster.alone() ? "local" : "local@" + gateway_name(h.settings);
   store_node_key(h, key, std::string{platform_owner}, "local");
   run_environment environment{h.settings.data_dir + "/work", h.settings.models};
+  environment.artifact_bytes_max = h.settings.artifact_bytes_max();
   auto where = std::make_shared<place<agent_actor>>();
   auto tell = [&h, where](const agent_news& news) {
     log::debug(news.joined ? "local node joined" : "local node parted", {{"detail", news.detail}});

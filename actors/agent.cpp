@@ -77,6 +77,9 @@ run_callbacks callbacks_for(agent_pointer self, const lease_ref& lease) {
           },
           [=](std::string bytes) {
             send(attempt_checkpoint{lease, std::make_shared<const std::string>(std::move(bytes))});
+          },
+          [=](std::string_view stream, std::string bytes, bool last) {
+            send(attempt_output{lease, std::string{stream}, std::move(bytes), last});
           }};
 }
 
@@ -258,6 +261,7 @@ void beat(agent_pointer self) {
           [=](const caf::error&) {});
   repeat(self, false);
   move_checkpoints(self);
+  repeat_logs(self);
   beat_later(self);
 }
 
@@ -277,6 +281,8 @@ void joined(agent_pointer self, const node_welcome& w, const node_port& gateway)
   for (auto& [lease, a] : s.held)
     if (a.moves) a.moves->asked = false;  // whoever was asked is gone
   move_checkpoints(self);
+  s.logs.again();
+  send_gathered_logs(self);
   s.tell({true, w.node_id, w.gateways});
   s.checkpoint_bytes_max = w.checkpoint_bytes_max;
   heed_drain(self, w.drain_left_ms);
@@ -342,6 +348,12 @@ agent_actor::behavior_type agent(agent_pointer self, join_node offer, std::strin
       [self](attempt_checkpoint& x) { hand_over(self, x.lease, std::move(x.bytes)); },
       [self](const drain_agent& x) { begin_drain(self, x.after_ms); },
       [self](drain_due) { look_at_drain(self); },
+      [self](attempt_output& x) { on_output(self, x); },
+      [self](const logs_stored& x) { on_stored(self, x); },
+      [self](rung) {
+        self->state.logs_soon = false;
+        if (!self->state.logs.waits()) send_gathered_logs(self);
+      },
       [self](tick) { beat(self); },
       [self](flush) { send_report(self); },
   };

@@ -171,7 +171,7 @@ void look_at_drain(agent_pointer self) {
 
 void leave_if_drained(agent_pointer self) {
   auto& s = self->state;
-  if (s.is_draining() && s.held.empty() && s.drained && !s.flush_sent) s.drained();
+  if (s.is_draining() && s.held.empty() && s.logs.empty() && s.drained && !s.flush_sent) s.drained();
 }
 
 }  // namespace troupe

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "actors/actors.hpp"
+#include "actors/log_post.hpp"
 
 namespace troupe {
 
@@ -51,6 +52,9 @@ struct agent_state {
   std::map<lease_ref, attempt> held;
   node_report report;  // gathered since the last flush
   bool flush_sent = false;
+  log_post logs;  // what attempts wrote and no gateway has stored
+  bool logs_soon = false;
+  int64_t logs_sent_ms = 0;
   uint64_t beat_round = 0;
   bool joining = false;  // one attempt at a time
 
@@ -93,5 +97,12 @@ void begin_drain(agent_pointer self, int64_t after_ms);
 void look_at_drain(agent_pointer self);
 /// Tells who waits for it that nothing is left.
 void leave_if_drained(agent_pointer self);
+
+/// agent_logs.cpp: one message for all that has gathered; what an attempt wrote; what is stored; what may have got
+/// lost.
+void send_gathered_logs(agent_pointer);
+void on_output(agent_pointer, attempt_output&);
+void on_stored(agent_pointer, const logs_stored&);
+void repeat_logs(agent_pointer);
 
 }  // namespace troupe

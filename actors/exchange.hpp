@@ -30,6 +30,17 @@ void tell(const Handle& to, M message) {
   caf::anon_send(to, std::move(message));
 }
 
+/// Calls `work` from an actor thread, a while from now.
+inline void later(house& h, std::chrono::milliseconds pause, std::function<void()> work) {
+  h.system.spawn([pause, work = std::move(work)](caf::event_based_actor* self) -> caf::behavior {
+    self->delayed_send(self, pause, tick{});
+    return {[self, work](tick) {
+      work();
+      self->quit();
+    }};
+  });
+}
+
 /// For starts and scripts: asks and waits. Blocks the calling thread, which must not be an actor's.
 template <class Handle, class M>
 outcome<typename M::reply> ask_and_wait(house& h, const Handle& to, M ask) {

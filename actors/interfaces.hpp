@@ -3,6 +3,7 @@
 
 #include <caf/all.hpp>
 
+#include "actors/log_messages.hpp"
 #include "actors/market.hpp"
 #include "actors/messages.hpp"
 #include "actors/preempt_messages.hpp"
@@ -21,6 +22,9 @@
 
 // What is asked of `jobs`, wherever they are.
 #define TROUPE_EACH_WISH_TYPE(X) X(job_changed) X(amend_job) X(redrive_job)
+
+// What attempts write.
+#define TROUPE_EACH_LOG_TYPE(X) X(log_piece) X(attempt_log) X(send_logs) X(log_mark) X(logs_stored) X(attempt_output)
 
 // clang-format off
 #define TROUPE_EACH_LOCAL_TYPE(X) \
@@ -156,7 +160,9 @@ using dispatcher_actor = dispatcher_port::extend<
 
 using agent_port = caf::typed_actor<
     // Attempts to start, to stop, to forget.
-    told<run_jobs>, told<stop_jobs>, told<report_ack>>;
+    told<run_jobs>, told<stop_jobs>, told<report_ack>,
+    // What they wrote is stored.
+    told<logs_stored>>;
 
 using node_port = caf::typed_actor<
     // The agent is alive and holds these attempts.
@@ -164,7 +170,9 @@ using node_port = caf::typed_actor<
     // What happened to them.
     told<node_report>,
     // What a preempted attempt leaves, piece by piece, and what an earlier one left.
-    asked<put_checkpoint>, asked<get_checkpoint>>;
+    asked<put_checkpoint>, asked<get_checkpoint>,
+    // What they write.
+    told<send_logs>>;
 
 /// A gateway as the others see it: passes everything on to whoever it is for.
 using gate_actor =
@@ -190,7 +198,9 @@ using agent_actor = agent_port::extend<
     // Joins through this door.
     told<connect_door>,
     // INTERNAL: from the attempts' threads.
-    told<attempt_progress>, told<attempt_done>, told<attempt_checkpoint>,
+    told<attempt_progress>, told<attempt_done>, told<attempt_checkpoint>, told<attempt_output>,
+    // INTERNAL: send on what they wrote.
+    told<rung>,
     // Takes nothing new, and gives back what runs. INTERNAL: when it is time.
     told<drain_agent>, told<drain_due>,
     // INTERNAL: beat; report.
@@ -274,6 +284,7 @@ using stream_actor = listener_actor::extend<
 CAF_BEGIN_TYPE_ID_BLOCK(troupe, first_custom_type_id)
 TROUPE_EACH_WIRE_TYPE(TROUPE_ADD)
 TROUPE_EACH_WISH_TYPE(TROUPE_ADD)
+TROUPE_EACH_LOG_TYPE(TROUPE_ADD)
 TROUPE_EACH_LOCAL_TYPE(TROUPE_ADD)
 CAF_ADD_TYPE_ID(troupe, (troupe::agent_port))
 CAF_ADD_TYPE_ID(troupe, (troupe::node_port))

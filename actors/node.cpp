@@ -114,6 +114,33 @@ void on_report(node_pointer self, node_report& x) {
   }
 }
 
+/// Each attempt's pieces are a change of their own; what is stored already is acknowledged again.
+void store_logs(node_pointer self, send_logs& x) {
+  auto& s = self->state;
+  if (x.session != s.session) return;
+  commit_changes ask;
+  std::vector<std::vector<log_mark>> marks;
+  for (auto& a : x.logs) {
+    auto& of_this = marks.emplace_back();
+    for (auto& p : a.pieces) of_this.push_back({a.lease, p.stream, p.start + std::ssize(p.bytes), p.last});
+    ask.changes.emplace_back().logs = log_append{
+        a.lease.job_id,     a.lease.epoch, s.id, limits::output_bytes_max, s.h->settings.artifact_bytes_max(),
+        std::move(a.pieces)};
+  }
+  self->request(s.h->actors.ledger.get(), ledger_limit, std::move(ask))
+      .then(
+          [self, marks = std::move(marks)](const commit_results& answer) {
+            logs_stored done;
+            for (size_t i = 0; i < marks.size(); ++i) {
+              auto why = answer.results.at(i).why;
+              if (why == errc::ok) done.marks.insert(done.marks.end(), marks[i].begin(), marks[i].end());
+              if (why == errc::stale || why == errc::too_large) done.refused.push_back(marks[i].at(0).lease);
+            }
+            self->send(self->state.agent, std::move(done));
+          },
+          [](const caf::error&) {});  // the agent says it again
+}
+
 /// The store remembers when it was last seen; being late with that costs nothing.
 void store_beat(node_pointer self, const std::string& state) {
   auto& s = self->state;
@@ -243,6 +270,7 @@ node_actor::behavior_type node(node_pointer self, house* h, const node_welcome& 
   return {
       [self](const node_beat& x) { return on_beat(self, x); },
       [self](node_report& x) { on_report(self, x); },
+      [self](send_logs& x) { store_logs(self, x); },
       [self](send_run& x) { on_run(self, x); },
       [self](const send_stop& x) {
         self->state.stops.leases.push_back(x.lease);

@@ -45,6 +45,8 @@ struct config {
   std::string jwt_secret;  // empty: made once and kept in data_dir (mode 0600)
   int64_t jwt_minutes = 60;
   int64_t drain_seconds = 30;
+  int64_t artifact_mb_max = 16;
+  int64_t artifact_bytes_max() const { return artifact_mb_max * 1024 * 1024; }
   int64_t checkpoint_mb_max = 16;
   int64_t in_flight_max = 4096;   // requests; above this 503
   int64_t commit_delay_us = 0;    // how long the ledger waits for company before a commit, at most 2000

@@ -104,6 +104,8 @@ std::vector<binding> node_bindings() {
   return {
       {plain("slots", "serve node", "jobs at a time; -1: number of CPU cores, 0 (serve): no node in the gateway"),
        bounded{&c::slots, -1, 100'000}},
+      {plain("artifact-mb-max", "serve node", "of an attempt's artifacts that are kept in the database, in MiB"),
+       bounded{&c::artifact_mb_max, 0, 1024}},
       {plain("join", "node", "HOST:PORT of a gateway's cluster door; several with commas"), &c::join},
       {secret("node-key", "serve node", "the key a node shows to join"), &c::node_key},
       {plain("name", "serve node", "name of the node; empty: host name and pid"), &c::name},

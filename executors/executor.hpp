@@ -29,6 +29,7 @@ struct run_environment {
   std::string work_root;                      // attempts live in work_root/JOB/EPOCH
   std::map<std::string, std::string> models;  // model name -> base URL of an OpenAI-compatible server
   int64_t kill_grace_ms = 2'000;              // between SIGTERM and SIGKILL
+  int64_t artifact_bytes_max = 0;             // of an attempt, all together, that are sent on; the rest stays here
   std::function<node_metrics()> sense;        // how the machine fares; may be empty
 
   // filled by isolate(), see isolation.hpp
@@ -43,6 +44,8 @@ struct run_callbacks {
   std::function<void(int32_t ppm, std::string message)> progress;  // ppm: 0 to 1'000'000, never falling
   std::function<void(run_report)> done;
   std::function<void(std::string)> checkpoint;  // once, before `done`, when a preempted attempt left one
+  /// What it writes, in order (model/log.hpp); `last`: nothing of that stream follows. May be empty.
+  std::function<void(std::string_view stream, std::string bytes, bool last)> output = {};
 };
 
 /// A started attempt. Thread-safe. Destroying it cancels the attempt and waits for its end.

@@ -102,4 +102,23 @@ void progress_gate::flush() {
 
 std::optional<int64_t> progress_gate::due_ms() const { return waiting_ ? std::optional(open_at_ms_) : std::nullopt; }
 
+void output_tail::send(bool last) {
+  auto news = from_.behind(sent_);
+  sent_ += news.size();
+  if (to_) to_(stream_, std::string{news}, last);
+}
+
+void output_tail::tick(int64_t now_ms) {
+  auto news = from_.behind(sent_).size();
+  if (news == 0 || (news < limits::log_batch_bytes && now_ms < open_at_ms_)) return;
+  open_at_ms_ = now_ms + limits::log_interval_ms;
+  send(false);
+}
+
+void output_tail::finish() { send(true); }
+
+std::optional<int64_t> output_tail::due_ms() const {
+  return from_.behind(sent_).empty() ? std::nullopt : std::optional{open_at_ms_};
+}
+
 }  // namespace troupe

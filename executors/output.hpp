@@ -16,12 +16,34 @@ class capture {
 public:
   explicit capture(size_t bytes_max) : bytes_max_(bytes_max) {}
   void add(std::string_view bytes);
+  /// What was kept behind the first `at` bytes.
+  std::string_view behind(size_t at) const { return std::string_view{kept_}.substr(at); }
   clean_text text() const { return clean(kept_, bytes_max_, cut_); }
 
 private:
   size_t bytes_max_;
   std::string kept_;
   bool cut_ = false;
+};
+
+/// Sends on what a capture keeps, in batches: at most one in 100 ms, unless there is much.
+class output_tail {
+public:
+  using sink = std::function<void(std::string_view stream, std::string bytes, bool last)>;
+  output_tail(const capture& from, std::string_view stream, const sink& to) : from_(from), stream_(stream), to_(to) {}
+  void tick(int64_t now_ms);
+  /// All that is left; nothing follows.
+  void finish();
+  std::optional<int64_t> due_ms() const;
+
+private:
+  void send(bool last);
+
+  const capture& from_;
+  std::string_view stream_;
+  const sink& to_;
+  size_t sent_ = 0;
+  int64_t open_at_ms_ = 0;
 };
 
 struct progress_report {

@@ -8,6 +8,8 @@
 #include "executors/clean_text.hpp"
 #include "executors/program.hpp"
 #include "executors/supervisor.hpp"
+#include "model/limits.hpp"
+#include "model/log.hpp"
 
 namespace troupe {
 namespace {
@@ -50,6 +52,29 @@ run_report explain(const launch_error& error) {
   return report;
 }
 
+/// Nobody will write more.
+void close_logs(const attempt_context& context) {
+  if (!context.callbacks.output) return;
+  for (auto stream : {stdout_stream, stderr_stream}) context.callbacks.output(stream, {}, true);
+}
+
+/// In the order of the list, as long as they fit; one that does not fit stays here.
+void send_artifacts(const attempt_context& context, const work_folder& folder, const std::vector<artifact>& all) {
+  auto left = context.environment.artifact_bytes_max;
+  for (auto& x : all) {
+    auto content = context.callbacks.output && x.bytes <= left ? folder.read(x) : std::nullopt;
+    if (!content) continue;
+    left -= x.bytes;
+    auto stream = std::string{file_stream} + x.name;
+    for (std::string_view rest = *content;;) {
+      auto part = rest.substr(0, limits::log_piece_bytes_max);
+      rest.remove_prefix(part.size());
+      context.callbacks.output(stream, std::string{part}, rest.empty());
+      if (rest.empty()) break;
+    }
+  }
+}
+
 }  // namespace
 
 run_report run_program(const attempt_context& context, work_folder& folder, const process_params& params) {
@@ -67,13 +92,17 @@ run_report run_program(const attempt_context& context, work_folder& folder, cons
   what.private_ipc = context.environment.private_ipc;
   child program;
   auto started_ms = steady_ms();
-  if (auto error = program.start(what)) return explain(*error);
+  if (auto error = program.start(what)) {
+    close_logs(context);
+    return explain(*error);
+  }
   auto report = supervisor(context, params, program, started_ms).run();
   auto preempted = context.stop.preempts() && report.outcome == run_outcome::cancelled;
   if (preempted)  // its next attempt leaves the artifacts
     hand_over(context, folder, report);
   else
     report.artifacts = folder.keep_artifacts();
+  send_artifacts(context, folder, report.artifacts);
   return report;
 }
 

@@ -12,6 +12,7 @@
 
 #include "config/world.hpp"
 #include "executors/usage.hpp"
+#include "model/log.hpp"
 
 namespace troupe {
 namespace {
@@ -50,6 +51,8 @@ supervisor::supervisor(const attempt_context& context, const process_params& par
       block_(block_bytes),
       stdout_(static_cast<size_t>(params.output_limit_bytes)),
       stderr_(static_cast<size_t>(params.output_limit_bytes)),
+      out_tail_(stdout_, stdout_stream, context.callbacks.output),
+      err_tail_(stderr_, stderr_stream, context.callbacks.output),
       gate_(context.callbacks.progress),
       filter_(stdout_, [this](progress_report report) { gate_.offer(std::move(report)); }) {}
 
@@ -65,6 +68,8 @@ run_report supervisor::run() {
   drain(child_.err, false);
   filter_.end();
   gate_.flush();
+  out_tail_.finish();
+  err_tail_.finish();
   if (cause_ == cause::none) cause_ = last_judgement(end);
   describe_end(report, end);
   auto out = stdout_.text(), err = stderr_.text();
@@ -89,6 +94,8 @@ void supervisor::enforce(int64_t now_ms) {
     kill_at_ms_ = now_ms + kill_again_ms;
   }
   gate_.tick(now_ms);
+  out_tail_.tick(now_ms);
+  err_tail_.tick(now_ms);
 }
 
 void supervisor::end_because(cause why, int64_t kill_at_ms) {
@@ -112,7 +119,8 @@ int supervisor::sleep_ms(int64_t now_ms) const {
   auto until = now_ms + (child_.end_event ? sleep_ms_max : blind_sleep_ms_max);
   if (cause_ == cause::none) until = std::min(until, started_ms_ + context_.timeout_ms);
   if (cause_ == cause::none && measured_) until = std::min(until, measure_at_ms_);
-  until = std::min({until, kill_at_ms_.value_or(until), gate_.due_ms().value_or(until)});
+  until = std::min({until, kill_at_ms_.value_or(until), gate_.due_ms().value_or(until),
+                    out_tail_.due_ms().value_or(until), err_tail_.due_ms().value_or(until)});
   return static_cast<int>(std::max<int64_t>(until - now_ms, 0));
 }
 

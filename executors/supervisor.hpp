@@ -44,6 +44,7 @@ private:
   std::string_view input_left_;
   std::vector<char> block_;
   capture stdout_, stderr_;
+  output_tail out_tail_, err_tail_;
   progress_gate gate_;
   progress_filter filter_;
 

@@ -139,6 +139,19 @@ std::vector<artifact> work_folder::keep_artifacts() {
   return kept;
 }
 
+std::optional<std::string> work_folder::read(const artifact& what) const {
+  int64_t bytes = 0;
+  auto opened = open_regular(fs::path{artifacts()} / what.name, bytes);
+  if (!opened || bytes != what.bytes) return {};
+  std::string content(static_cast<size_t>(bytes), '\0');
+  for (size_t at = 0; at < content.size();) {
+    auto got = ::read(opened.get(), content.data() + at, content.size() - at);
+    if (got <= 0) return {};
+    at += static_cast<size_t>(got);
+  }
+  return content;
+}
+
 work_folder::~work_folder() {
   if (path_.empty()) return;
   std::error_code ignored;  // the folders above are shared: they go when they are empty

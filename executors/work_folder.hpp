@@ -34,6 +34,9 @@ public:
   /// REQUIRES: nothing of the job runs any more.
   std::vector<artifact> keep_artifacts();
 
+  /// What a kept artifact holds; nothing when it cannot be read, or is not as it was listed.
+  std::optional<std::string> read(const artifact&) const;
+
 private:
   std::filesystem::path path_;  // absolute, empty until opened
   bool keeps_artifacts_ = false;

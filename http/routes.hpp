@@ -99,6 +99,7 @@ void add_auth_routes(std::vector<route>&);
 void add_job_routes(std::vector<route>&);
 void add_job_wish_routes(std::vector<route>&);
 void add_schedule_routes(std::vector<route>&);
+void add_log_routes(std::vector<route>&);
 void add_completion_routes(std::vector<route>&);
 void add_money_routes(std::vector<route>&);
 void add_pricing_routes(std::vector<route>&);

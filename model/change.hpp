@@ -9,6 +9,7 @@
 #include "model/devices.hpp"
 #include "model/fleet.hpp"
 #include "model/job.hpp"
+#include "model/log.hpp"
 #include "model/schedule.hpp"
 
 namespace troupe {
@@ -345,6 +346,7 @@ struct change {
   std::optional<node_drain> drains;
   std::optional<schedule_write> schedules;
   std::optional<firing> fires;
+  std::optional<log_append> logs;
   amount low_balance = 0;  // a user's available dGPU that falls below this is told by an event in the same transaction
 };
 

@@ -65,6 +65,13 @@ inline constexpr int gateway_ttl_ms = 8'000;     // a gateway whose beat stands 
 inline constexpr int gateway_broken_ms = 3'000;  // when its connection broke, too
 inline constexpr int cancel_grace_ms = 10'000;
 inline constexpr int report_lost_ms = 10'000;  // a granted job that no beat names is lost
+inline constexpr int log_interval_ms = 100;
+inline constexpr size_t log_batch_bytes = 64 * 1024;
+inline constexpr size_t log_piece_bytes_max = 256 * 1024;
+inline constexpr size_t log_flight_bytes_max = 1024 * 1024;  // sent and not acknowledged
+inline constexpr int log_resend_ms = 5'000;
+inline constexpr int64_t log_read_bytes_max = 1024 * 1024;
+inline constexpr int follow_ms = 20'000;
 inline constexpr int progress_interval_ms = 100;
 inline constexpr int order_again_ms = 5'000;  // leased so long without a start
 

@@ -8,6 +8,7 @@
 #include "persistence/fleet_columns.hpp"
 #include "persistence/job_book.hpp"
 #include "persistence/journal.hpp"
+#include "persistence/log_reader.hpp"
 #include "persistence/node_lookup.hpp"
 #include "persistence/people_book.hpp"
 #include "persistence/sql.hpp"
@@ -71,6 +72,7 @@ public:
   book_reader& books() override { return *books_; }
   node_reader& nodes() override { return *nodes_; }
   waiting_reader& waiting() override { return *waiting_; }
+  log_reader& logs() override { return *logs_; }
 
 private:
   /// How far back the history of an account was read.
@@ -88,6 +90,7 @@ private:
   std::unique_ptr<book_reader> books_ = open_books(db_);
   std::unique_ptr<node_reader> nodes_ = open_node_reader(db_);
   std::unique_ptr<waiting_reader> waiting_ = open_waiting(db_);
+  std::unique_ptr<log_reader> logs_ = open_logs(db_);
   statement find_job_{db_, job_and_spec + " FROM jobs JOIN job_specs ON job_id=id WHERE id=?"};
   statement find_result_{db_, "SELECT " + report_columns + " FROM results WHERE job_id=? AND epoch=?"};
   statement list_all_{db_, job_and_spec +

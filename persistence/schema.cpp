@@ -379,7 +379,8 @@ const std::vector<migration>& migrations() {
                                            {8, cluster_step()},
                                            {9, fleet_step()},
                                            {10, running_step()},
-                                           {11, waiting_step()}};
+                                           {11, waiting_step()},
+                                           {12, logs_step()}};
   return list;
 }
 

@@ -175,6 +175,17 @@ public:
   virtual std::vector<firing> firings(const std::string& schedule_id, int32_t limit) = 0;
 };
 
+/// What attempts wrote.
+class log_reader {
+public:
+  virtual ~log_reader() = default;
+  /// In order of attempt and name.
+  virtual std::vector<log_stream> streams(const std::string& job_id) = 0;
+  /// `most` bytes from there on, fewer at the end.
+  virtual std::string read(const std::string& job_id, int64_t epoch, const std::string& stream, int64_t from,
+                           int64_t most) = 0;
+};
+
 /// A read-only connection; each sees the newest committed state at every call. One thread each.
 class store_reader {
 public:
@@ -205,6 +216,7 @@ public:
   virtual book_reader& books() = 0;
   virtual node_reader& nodes() = 0;
   virtual waiting_reader& waiting() = 0;
+  virtual log_reader& logs() = 0;
 };
 
 /// What `troupe ledger verify` found. `breaches` empty: the books are right.

@@ -13,6 +13,7 @@
 #include "persistence/fleet_book.hpp"
 #include "persistence/hold_book.hpp"
 #include "persistence/job_book.hpp"
+#include "persistence/log_book.hpp"
 #include "persistence/people_book.hpp"
 #include "persistence/record_book.hpp"
 #include "persistence/refusal.hpp"
@@ -96,6 +97,7 @@ struct session {
         checkpoints{*db},
         dependencies{*db},
         schedules{*db},
+        logs{*db},
         events{*db},
         people{*db},
         records{*db},
@@ -140,7 +142,7 @@ struct session {
       return refuse(r, errc::stale, "another gateway owns that job now");
     // First: who is stale must not hear of the money instead.
     if (!rentals.check(c, r) || !wallets.check(c, r) || !checkpoints.check(c, jobs, r)) return false;
-    if (!schedules.check(c, r) || !dependencies.check(c, r)) return false;
+    if (!schedules.check(c, r) || !logs.check(c, r) || !dependencies.check(c, r)) return false;
     return transfers.check(c, now_ms, r) && holds.check(c, r) && jobs.check(c, r) && people.check(c, r) &&
            fleet.check(c, r);
   }
@@ -154,6 +156,7 @@ struct session {
     checkpoints.write(c);
     dependencies.write(c);
     schedules.write(c);
+    logs.write(c);
     wallets.write(c);
     events.write(c.events, r);
     if (!poor.empty()) events.write(warnings(poor, now_ms, r), r);
@@ -186,6 +189,7 @@ struct session {
   checkpoint_book checkpoints;
   dependency_book dependencies;
   schedule_book schedules;
+  log_book logs;
   event_book events;
   people_book people;
   record_book records;

@@ -12,7 +12,8 @@ class fake_agent {
 public:
   struct heard {
     std::vector<run_order> runs;
-    std::vector<lease_ref> stops, stored, stale;
+    std::vector<lease_ref> stops, stored, stale, refused;
+    std::vector<log_mark> marks;
   };
   std::shared_ptr<heard> told = std::make_shared<heard>();
   join_node offer;
@@ -132,6 +133,10 @@ private:
         [told](const report_ack& x) {
           told->stored.insert(told->stored.end(), x.stored.begin(), x.stored.end());
           told->stale.insert(told->stale.end(), x.stale.begin(), x.stale.end());
+        },
+        [told](const logs_stored& x) {
+          told->marks.insert(told->marks.end(), x.marks.begin(), x.marks.end());
+          told->refused.insert(told->refused.end(), x.refused.begin(), x.refused.end());
         },
     };
   }

@@ -76,6 +76,7 @@ public:
   book_reader& books() override { return db().books(); }
   node_reader& nodes() override { return db().nodes(); }
   waiting_reader& waiting() override { return db().waiting(); }
+  log_reader& logs() override { return db().logs(); }
 
 private:
   store_reader& db() {
