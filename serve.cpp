@@ -218,6 +218,7 @@ int run_gateway(config& settings, stop_signal& stop) {
   e.emplace(*h, jwt_secret(settings, *db), h->steady());
   std::optional<dev_account> dev;
   if (settings.dev) dev = open_dev_account(*h);
+  routes();  // throws when a row does not say who may
   auto server = listen_http(options_of(settings), handlers_of(*e));
   if (settings.slots != 0) cast.local = start_local_node(*h);
   auto base_url = "http://" + to_string(endpoint{settings.listen.host, server->port()});

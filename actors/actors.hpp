@@ -25,6 +25,7 @@ sessions_actor spawn_sessions(house&);
 
 /// Registers and logs in. Blocks on the password hash.
 identity_actor spawn_identity(house&, run_on);
+errands_actor spawn_errands(house&, run_on);
 
 /// Supervises the wallet of each owner.
 wallets_actor spawn_wallets(house&);

@@ -82,6 +82,7 @@ struct directory {
   place<ledger_actor> ledger;
   place<sessions_actor> sessions;
   place<identity_actor> identity;
+  place<errands_actor> errands;
   place<wallets_actor> wallets;
   place<billing_actor> billing;
   place<calendar_actor> calendar;

@@ -107,7 +107,18 @@ identity_actor::behavior_type identity(identity_pointer self, house* h) {
       [self](const register_user& ask) { return add_user(self, ask); },
       [self](const log_in& ask) { return check_login(self, ask); },
       [self](const make_api_key& ask) { return add_key(self, ask); },
+      [](const do_work& ask) {
+        ask.work();
+        return work_done{};
+      },
   };
+}
+
+errands_actor::behavior_type errands() {
+  return {[](const do_work& ask) {
+    ask.work();
+    return work_done{};
+  }};
 }
 
 }  // namespace
@@ -115,6 +126,10 @@ identity_actor::behavior_type identity(identity_pointer self, house* h) {
 identity_actor spawn_identity(house& h, run_on where) {
   if (where == run_on::own_thread) return h.system.spawn<caf::detached>(identity, &h);
   return h.system.spawn(identity, &h);
+}
+
+errands_actor spawn_errands(house& h, run_on where) {
+  return where == run_on::own_thread ? h.system.spawn<caf::detached>(errands) : h.system.spawn(errands);
 }
 
 }  // namespace troupe

@@ -37,7 +37,7 @@
   X(node_silent) X(attempt_progress) X(attempt_done) X(rung) X(socket_drained) X(read_done) X(read_store) \
   X(change_money) X(let_in) X(put_out) X(records_changed) X(take_seat) X(cluster_changed) X(release_shards) \
   X(shards_released) X(dial_gateway) X(drain_agent) X(drain_due) X(attempt_checkpoint) X(send_drain) \
-  X(node_drains) X(tick) X(flush) X(leave)
+  X(node_drains) X(work_done) X(do_work) X(tick) X(flush) X(leave)
 // clang-format on
 
 #define TROUPE_LOCAL(T) CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::T)
@@ -89,7 +89,13 @@ using identity_actor = caf::typed_actor<
     // Checks the password; opens a session.
     asked<log_in>,
     // One more API key.
-    asked<make_api_key>>;
+    asked<make_api_key>,
+    // Hashing of other secrets.
+    asked<do_work>>;
+
+using errands_actor = caf::typed_actor<
+    // Questions to servers outside, one after another.
+    asked<do_work>>;
 
 using wallet_actor = caf::typed_actor<
     // Holds money and queues jobs.

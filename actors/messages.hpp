@@ -129,8 +129,18 @@ struct find_credential {
 struct principal {
   std::string user_id, email, username, organization, role, tier, credential;
   time_ms created_ms = 0;
-  std::string key_id;               // of the API key; empty for a login session
-  std::vector<spend_limit> limits;  // of the user and of the API key that asks
+  std::string key_id;                             // of the API key; empty for a login session
+  std::vector<spend_limit> limits;                // of the user and of the API key that asks
+  std::shared_ptr<const credential_rules> rules;  // of the API key; null: none
+  bool mfa = false;                               // the session was opened with a second factor
+};
+
+/// Work that is meant to be slow, or that waits for somebody: hashing, asking another server. Runs on the thread of
+/// the actor that is asked.
+struct work_done {};
+struct do_work {
+  using reply = work_done;
+  std::function<void()> work;
 };
 /// Lets a request in, or says why not (unauthenticated).
 struct admit {

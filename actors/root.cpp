@@ -58,6 +58,8 @@ std::vector<child_spec> cast_list(house& h, const cast_options& o) {
   list.push_back({"sessions", true, starter<sessions_actor>(a.sessions, [&h] { return spawn_sessions(h); })});
   list.push_back(
       {"identity", true, starter<identity_actor>(a.identity, [&h, o] { return spawn_identity(h, o.blocking); })});
+  list.push_back(
+      {"errands", true, starter<errands_actor>(a.errands, [&h, o] { return spawn_errands(h, o.blocking); })});
   list.push_back({"wallets", true, starter<wallets_actor>(a.wallets, [&h] { return spawn_wallets(h); })});
   list.push_back({"billing", true, starter<billing_actor>(a.billing, [&h] { return spawn_billing(h); })});
   list.push_back({"calendar", true, starter<calendar_actor>(a.calendar, [&h] { return spawn_calendar(h); })});
@@ -123,6 +125,7 @@ void stop_all(root_pointer self, const caf::error& why) {
   a.billing.set({});
   a.wallets.set({});
   a.identity.set({});
+  a.errands.set({});
   a.sessions.set({});
   for (auto& r : a.readers) r->set({});
   a.gate.set({});

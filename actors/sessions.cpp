@@ -45,11 +45,12 @@ void learned(session_pointer self, const credential_row& row) {
   s.reading = false;
   auto waiting = std::exchange(s.waiting, {});
   auto now = s.h->now_ms();
-  auto good = row.revoked_ms == 0 && (row.expires_ms == 0 || row.expires_ms > now);
+  auto good = row.revoked_ms == 0 && (row.expires_ms == 0 || row.expires_ms > now) && row.status == "active";
   if (good) {
     auto key_id = s.credential.starts_with("key:") ? row.credential_id : std::string{};
-    s.who = principal{row.user.id,   row.user.email, row.user.username,   row.user.organization, row.user.role,
-                      row.user.tier, s.credential,   row.user.created_ms, std::move(key_id),     row.limits};
+    s.who = principal{row.user.id,       row.user.email, row.user.username, row.user.organization,
+                      row.user.role,     row.user.tier,  s.credential,      row.user.created_ms,
+                      std::move(key_id), row.limits,     row.rules,         row.mfa};
     s.expires_ms = row.expires_ms;
   } else {
     let_go(self);

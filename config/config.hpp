@@ -66,6 +66,30 @@ struct config {
   int64_t payout_fee_bps = 100;
   int64_t dispute_window_seconds = 0;  // how long a provider's income waits before it may be paid out
 
+  // who is let in
+  std::string jwt_algorithm = "HS256";  // or RS256
+  int64_t refresh_days = 30;            // life of a refresh token that is not used
+  bool require_mfa = false;             // users without a second factor may only set one up
+  bool api_key_query = false;           // ?api_key= counts, though it lands in logs
+  std::string public_url;               // https://..., as people's browsers see the server
+  std::string encryption_key;           // of secrets at rest; empty: made once and kept in data_dir (mode 0600)
+  std::string smtp_url, smtp_from, smtp_user, smtp_password;  // smtp_url empty: no e-mail
+  std::string oidc_issuer, oidc_client_id, oidc_client_secret;
+
+  // how much
+  std::string tier_profile = "default";  // or fabstir, aivillage, sprint
+  int64_t rate_limit_per_minute = 100;   // requests without a valid credential, of one address; 0: no limit
+  int64_t rate_limit_burst = 20;         // of these within one second
+
+  // the edge
+  std::string tls_cert, tls_key;                        // PEM files; read again when they change
+  std::vector<std::string> cors_origins;                // https://..., or *
+  std::vector<std::string> cors_methods, cors_headers;  // empty: those that the API knows
+  bool cors_credentials = false;
+  std::vector<std::string> trusted_hosts;    // names in Host that are answered; empty: all
+  std::vector<std::string> trusted_proxies;  // CIDR: whose X-Forwarded-For is believed
+  std::vector<std::string> outbound_allow;   // CIDR: private addresses that URLs of users may reach
+
   // node, and the embedded node of serve
   int64_t slots = -1;  // -1: number of CPU cores; 0 (serve): no embedded node
   std::string join;    // node: HOST:PORT of a gateway's cluster door; several with commas

@@ -14,8 +14,9 @@ option plain(std::string_view name, std::string_view commands, std::string_view 
   return {name, help, commands, option_shape::value, false, std::move(aliases)};
 }
 
-option shaped(std::string_view name, option_shape shape, std::string_view commands, std::string_view help) {
-  return {name, help, commands, shape, false, {}};
+option shaped(std::string_view name, option_shape shape, std::string_view commands, std::string_view help,
+              std::vector<std::string_view> aliases = {}) {
+  return {name, help, commands, shape, false, std::move(aliases)};
 }
 
 option secret(std::string_view name, std::string_view commands, std::string_view help,
@@ -61,6 +62,60 @@ std::vector<binding> door_bindings() {
        bounded{&c::queue_max, 0, 100'000'000}},
       {plain("readers", "serve", "read-only database connections"), bounded{&c::readers, 1, 64}},
       {plain("http-threads", "serve", "threads of the REST and WebSocket door"), bounded{&c::http_threads, 1, 256}},
+  };
+}
+
+std::vector<binding> people_bindings() {
+  using c = config;
+  return {
+      {plain("jwt-algorithm", "serve", "HS256, or RS256 with keys that rotate", {"JWT_ALGORITHM"}), &c::jwt_algorithm},
+      {plain("refresh-days", "serve", "life of a refresh token that is not used", {"REFRESH_TOKEN_EXPIRE_DAYS"}),
+       bounded{&c::refresh_days, 1, 366}},
+      {shaped("require-mfa", option_shape::flag, "serve", "users without a second factor may only set one up",
+              {"REQUIRE_MFA"}),
+       &c::require_mfa},
+      {shaped("api-key-query", option_shape::flag, "serve", "take ?api_key= too, though it lands in logs"),
+       &c::api_key_query},
+      {plain("public-url", "serve", "https://..., as browsers see the server"), &c::public_url},
+      {secret("encryption-key", "serve admin", "key of secrets at rest; empty: made once and kept in the data folder",
+              {"ENCRYPTION_KEY"}),
+       &c::encryption_key},
+      {plain("smtp-url", "serve", "smtp://HOST:PORT or smtps://...; empty: no e-mail"), &c::smtp_url},
+      {plain("smtp-from", "serve", "sender of e-mail"), &c::smtp_from},
+      {plain("smtp-user", "serve", "name at the mail server; empty: none"), &c::smtp_user},
+      {secret("smtp-password", "serve", "password at the mail server"), &c::smtp_password},
+      {plain("oidc-issuer", "serve", "OpenID Connect provider that may log people in; empty: none"), &c::oidc_issuer},
+      {plain("oidc-client-id", "serve", "our name there"), &c::oidc_client_id},
+      {secret("oidc-client-secret", "serve", "our secret there"), &c::oidc_client_secret},
+      {plain("tier-profile", "serve", "numbers of the tiers: default, fabstir, aivillage or sprint"), &c::tier_profile},
+      {plain("rate-limit-per-minute", "serve", "requests of an address without a valid credential; 0: no limit",
+             {"RATE_LIMIT_REQUESTS_PER_MINUTE"}),
+       bounded{&c::rate_limit_per_minute, 0, 1'000'000'000}},
+      {plain("rate-limit-burst", "serve", "of these within one second", {"RATE_LIMIT_BURST"}),
+       bounded{&c::rate_limit_burst, 1, 1'000'000'000}},
+  };
+}
+
+std::vector<binding> edge_bindings() {
+  using c = config;
+  return {
+      {plain("tls-cert", "serve", "PEM certificate chain of the REST door; read again when it changes"), &c::tls_cert},
+      {plain("tls-key", "serve", "PEM key of it"), &c::tls_key},
+      {shaped("cors-origin", list, "serve", "origin whose pages may ask, or *; may be repeated",
+              {"CORS_ORIGINS", "CORS_ALLOWED_ORIGINS"}),
+       &c::cors_origins},
+      {shaped("cors-method", list, "serve", "method that they may use; may be repeated; none: all"), &c::cors_methods},
+      {shaped("cors-header", list, "serve", "header that they may send; may be repeated; none: those that count"),
+       &c::cors_headers},
+      {shaped("cors-credentials", option_shape::flag, "serve", "their cookies and Authorization, too"),
+       &c::cors_credentials},
+      {shaped("trusted-host", list, "serve", "name in Host that is answered; may be repeated; none: all",
+              {"TRUSTED_HOSTS"}),
+       &c::trusted_hosts},
+      {shaped("trusted-proxy", list, "serve", "CIDR whose X-Forwarded-For is believed; may be repeated"),
+       &c::trusted_proxies},
+      {shaped("outbound-allow", list, "serve", "CIDR of private addresses that URLs of users may reach"),
+       &c::outbound_allow},
   };
 }
 
@@ -124,7 +179,8 @@ std::vector<binding> node_bindings() {
 
 std::vector<binding> make_bindings() {
   auto all = door_bindings();
-  for (auto& rows : {money_bindings(), node_bindings()}) all.insert(all.end(), rows.begin(), rows.end());
+  for (auto& rows : {people_bindings(), edge_bindings(), money_bindings(), node_bindings()})
+    all.insert(all.end(), rows.begin(), rows.end());
   return all;
 }
 

@@ -65,6 +65,8 @@ respond_fn logged(const http_request& r, respond_fn done) {
 void run_admitted(const route* row, const call_ptr& c, principal who) {
   if (row->needs == access::admin && who.role != "admin")
     return c->refuse({errc::forbidden, "this needs the admin role", {}, {}});
+  if (row->needs == access::provider && who.role == "user")
+    return c->refuse({errc::forbidden, "this needs the provider role", {}, {}});
   c->who = std::move(who);
   row->run(c);
 }
@@ -87,6 +89,8 @@ const std::vector<route>& routes() {
     add_billing_routes(rows);
     add_system_routes(rows);
     add_fleet_routes(rows);
+    for (auto& row : rows)
+      if (row.needs == access::undecided) throw std::logic_error{"nobody decided who may " + std::string{row.path}};
     return rows;
   }();
   return table;

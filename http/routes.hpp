@@ -40,16 +40,18 @@ struct call {
 };
 using call_ptr = std::shared_ptr<call>;
 
-enum class access { open, user, admin };
+/// Who may. A row that does not say is refused when the server starts.
+enum class access : uint8_t { undecided, open, user, provider, admin };
 
 struct route {
   std::string_view verb;
   std::string_view path;  // "/api/v1/jobs/{id}"
-  access needs = access::user;
+  access needs = access::undecided;
   std::string_view doc;
   std::function<void(call_ptr)> run;
   size_t body_bytes_max = limits::body_bytes_max;
-  bool openai = false;  // errors in OpenAI's form when `X-Error-Dialect: openai` was sent
+  bool openai = false;          // errors in OpenAI's form when `X-Error-Dialect: openai` was sent
+  std::string_view scope = {};  // what an API key with scopes needs; empty: read for GET, else write
 };
 
 const std::vector<route>& routes();

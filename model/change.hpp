@@ -2,6 +2,7 @@
 // store.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -311,6 +312,9 @@ struct tier_update {
   std::string user_id, tier;
 };
 
+struct identity_change;  // model/identity.hpp
+struct audit_entry;      // model/audit.hpp
+
 struct change {
   int32_t shard = -1;  // of the job: refused as stale when this gateway does not own it any more. -1: any gateway may
   std::optional<idempotency_row> once;
@@ -347,6 +351,8 @@ struct change {
   std::optional<schedule_write> schedules;
   std::optional<firing> fires;
   std::optional<log_append> logs;
+  std::shared_ptr<const identity_change> identity;
+  std::shared_ptr<const audit_entry> audit;  // written whenever the change is
   amount low_balance = 0;  // a user's available dGPU that falls below this is told by an event in the same transaction
 };
 

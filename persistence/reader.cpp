@@ -6,6 +6,7 @@
 #include "persistence/book_reader.hpp"
 #include "persistence/columns.hpp"
 #include "persistence/fleet_columns.hpp"
+#include "persistence/identity_reader.hpp"
 #include "persistence/job_book.hpp"
 #include "persistence/journal.hpp"
 #include "persistence/log_reader.hpp"
@@ -73,6 +74,7 @@ public:
   node_reader& nodes() override { return *nodes_; }
   waiting_reader& waiting() override { return *waiting_; }
   log_reader& logs() override { return *logs_; }
+  identity_reader& identity() override { return *identity_; }
 
 private:
   /// How far back the history of an account was read.
@@ -91,6 +93,7 @@ private:
   std::unique_ptr<node_reader> nodes_ = open_node_reader(db_);
   std::unique_ptr<waiting_reader> waiting_ = open_waiting(db_);
   std::unique_ptr<log_reader> logs_ = open_logs(db_);
+  std::unique_ptr<identity_reader> identity_ = open_identity(db_);
   statement find_job_{db_, job_and_spec + " FROM jobs JOIN job_specs ON job_id=id WHERE id=?"};
   statement find_result_{db_, "SELECT " + report_columns + " FROM results WHERE job_id=? AND epoch=?"};
   statement list_all_{db_, job_and_spec +
@@ -133,10 +136,12 @@ private:
   statement find_name_{db_, "SELECT " + user_columns + " FROM users WHERE username=? AND username<>''"};
   statement find_key_{db_,
                       "SELECT u.id,email,username,organization,password_hash,role,tier,u.created_ms,"
-                      "k.id,expires_ms,revoked_ms FROM api_keys k JOIN users u ON u.id=user_id WHERE key_hash=?"};
-  statement find_session_{db_,
-                          "SELECT u.id,email,username,organization,password_hash,role,tier,u.created_ms,"
-                          "s.id,expires_ms,revoked_ms FROM sessions s JOIN users u ON u.id=user_id WHERE s.id=?"};
+                      "k.id,expires_ms,revoked_ms,status,0,scopes,models,networks,per_minute,must_sign FROM api_keys k "
+                      "JOIN users u ON u.id=user_id WHERE key_hash=?"};
+  statement find_session_{
+      db_,
+      "SELECT u.id,email,username,organization,password_hash,role,tier,u.created_ms,"
+      "s.id,expires_ms,revoked_ms,status,mfa,'','','',0,0 FROM sessions s JOIN users u ON u.id=user_id WHERE s.id=?"};
   statement find_node_key_{db_, "SELECT " + node_key_columns + " FROM node_keys WHERE key_id=?"};
   statement list_nodes_{db_, "SELECT " + node_columns + " FROM nodes WHERE state<>'removed' ORDER BY id"};
   statement balances_{db_, "SELECT owner,kind,asset,balance,held FROM accounts WHERE owner=? ORDER BY kind,asset"};
@@ -275,8 +280,17 @@ std::optional<user_row> reader::find_user_by_login(const std::string& email_or_u
 
 std::optional<credential_row> reader::credential(statement& find, const std::string& by) {
   credential_row x;
-  auto take = [&](row& r) { r(x.user, x.credential_id, x.expires_ms, x.revoked_ms); };
+  credential_rules rules;
+  std::string scopes, models, networks;
+  auto take = [&](row& r) {
+    r(x.user, x.credential_id, x.expires_ms, x.revoked_ms, x.status, x.mfa, scopes, models, networks, rules.per_minute,
+      rules.must_sign);
+  };
   if (!find.first(take, by)) return {};
+  rules.scopes = words_of(scopes);
+  rules.models = words_of(models);
+  rules.networks = words_of(networks);
+  if (!(rules == credential_rules{})) x.rules = std::make_shared<const credential_rules>(std::move(rules));
   return x;
 }
 

@@ -380,7 +380,8 @@ const std::vector<migration>& migrations() {
                                            {9, fleet_step()},
                                            {10, running_step()},
                                            {11, waiting_step()},
-                                           {12, logs_step()}};
+                                           {12, logs_step()},
+                                           {13, identity_step()}};
   return list;
 }
 

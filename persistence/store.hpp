@@ -15,6 +15,8 @@
 namespace troupe {
 
 class node_reader;
+class identity_reader;
+struct credential_rules;
 namespace sql {
 class connection;
 }
@@ -94,7 +96,10 @@ struct credential_row {
   user_row user;
   std::string credential_id;
   time_ms expires_ms = 0, revoked_ms = 0;
-  std::vector<spend_limit> limits;  // of the user and of the API key
+  std::vector<spend_limit> limits;                // of the user and of the API key
+  std::string status = "active";                  // of the user: active | suspended
+  std::shared_ptr<const credential_rules> rules;  // of the API key; null: none
+  bool mfa = false;                               // the session was opened with a second factor
 };
 
 struct usage_filter {
@@ -217,6 +222,7 @@ public:
   virtual node_reader& nodes() = 0;
   virtual waiting_reader& waiting() = 0;
   virtual log_reader& logs() = 0;
+  virtual identity_reader& identity() = 0;
 };
 
 /// What `troupe ledger verify` found. `breaches` empty: the books are right.

@@ -12,6 +12,7 @@
 #include "persistence/fence.hpp"
 #include "persistence/fleet_book.hpp"
 #include "persistence/hold_book.hpp"
+#include "persistence/identity_book.hpp"
 #include "persistence/job_book.hpp"
 #include "persistence/log_book.hpp"
 #include "persistence/people_book.hpp"
@@ -100,6 +101,7 @@ struct session {
         logs{*db},
         events{*db},
         people{*db},
+        identity{*db},
         records{*db},
         fleet{*db},
         rentals{*db},
@@ -144,7 +146,7 @@ struct session {
     if (!rentals.check(c, r) || !wallets.check(c, r) || !checkpoints.check(c, jobs, r)) return false;
     if (!schedules.check(c, r) || !logs.check(c, r) || !dependencies.check(c, r)) return false;
     return transfers.check(c, now_ms, r) && holds.check(c, r) && jobs.check(c, r) && people.check(c, r) &&
-           fleet.check(c, r);
+           identity.check(c, r) && fleet.check(c, r);
   }
   void write(const change& c, time_ms now_ms, change_result& r) {
     usage.look_at(c);
@@ -161,6 +163,7 @@ struct session {
     events.write(c.events, r);
     if (!poor.empty()) events.write(warnings(poor, now_ms, r), r);
     people.write(c, r);
+    identity.write(c);
     fleet.write(c);
     records.write(c);
     rentals.write(c);
@@ -192,6 +195,7 @@ struct session {
   log_book logs;
   event_book events;
   people_book people;
+  identity_book identity;
   record_book records;
   fleet_book fleet;
   rental_book rentals;

@@ -77,6 +77,7 @@ public:
   node_reader& nodes() override { return db().nodes(); }
   waiting_reader& waiting() override { return db().waiting(); }
   log_reader& logs() override { return db().logs(); }
+  identity_reader& identity() override { return db().identity(); }
 
 private:
   store_reader& db() {

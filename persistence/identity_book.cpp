@@ -1,0 +1,35 @@
+// What is not set is left as it is by coalesce.
+#include "persistence/identity_book.hpp"
+
+#include "persistence/refusal.hpp"
+
+namespace troupe::sql {
+
+identity_book::identity_book(connection& db)
+    : any_user_{db, "SELECT 1 FROM users WHERE id=?"},
+      patch_user_{db,
+                  "UPDATE users SET status=coalesce(nullif(?,''),status), role=coalesce(nullif(?,''),role),"
+                  " tier=coalesce(nullif(?,''),tier), password_hash=coalesce(nullif(?,''),password_hash) WHERE id=?"} {}
+
+bool identity_book::check(const change& c, change_result& r) {
+  if (!c.identity) return true;
+  for (auto& step : c.identity->steps)
+    if (!std::visit([&](auto& x) { return check_step(x, r); }, step)) return false;
+  return true;
+}
+
+void identity_book::write(const change& c) {
+  if (!c.identity) return;
+  for (auto& step : c.identity->steps) std::visit([&](auto& x) { write_step(x); }, step);
+}
+
+bool identity_book::check_step(const user_patch& x, change_result& r) {
+  return any_user_.any(x.user_id) || refuse(r, errc::not_found, "there is no user " + x.user_id);
+}
+
+void identity_book::write_step(const user_patch& x) {
+  patch_user_.run(x.status.value_or(""), x.role.value_or(""), x.tier.value_or(""), x.password_hash.value_or(""),
+                  x.user_id);
+}
+
+}  // namespace troupe::sql

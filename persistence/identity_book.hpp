@@ -1,0 +1,27 @@
+// Steps of an identity_change, each under its own condition.
+#pragma once
+
+#include "model/identity.hpp"
+#include "persistence/sql.hpp"
+
+#include "model/change.hpp"
+
+namespace troupe::sql {
+
+class identity_book {
+public:
+  explicit identity_book(connection&);
+
+  /// Reads only. False: `r` says why not.
+  bool check(const change&, change_result& r);
+  /// REQUIRES: `check` of the same change was true.
+  void write(const change&);
+
+private:
+  bool check_step(const user_patch&, change_result&);
+  void write_step(const user_patch&);
+
+  statement any_user_, patch_user_;
+};
+
+}  // namespace troupe::sql
