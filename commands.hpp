@@ -20,6 +20,17 @@ int ledger_command(const std::string& verb, const config&, const std::vector<std
 /// `args` is empty, or "--from" ADDRESS "--to" ADDRESS.
 int migrate_command(const config&, const std::vector<std::string>& args);
 
+/// `known` is empty, or "SEQ:HASH" of a line that must still be there.
+int audit_command(const config&, const std::string& known);
+
+/// What `troupe admin` is asked for. verb: "create-user" or "rotate-encryption-key".
+struct admin_wish {
+  std::string verb, email, username;
+  std::string role = "admin";
+};
+/// Throws config_error for a wish that cannot be granted.
+int admin_command(const config&, const admin_wish&);
+
 /// What `troupe cluster` is asked for. verb: "init" or "cert".
 struct cluster_wish {
   std::string verb, folder, name;

@@ -11,6 +11,7 @@
 #include "config/warnings.hpp"
 #include "config/world.hpp"
 #include "executors/isolation.hpp"
+#include "http/route_table.hpp"
 
 namespace {
 
@@ -40,6 +41,8 @@ struct command_line {
   std::vector<std::string> args;
   std::vector<std::pair<std::string, std::string>> flags;
   troupe::cluster_wish cluster;
+  troupe::admin_wish admin;
+  std::string known_audit_line;
 };
 
 bool takes(const troupe::option& row, const std::string& command) {
@@ -125,6 +128,24 @@ void add_cluster(CLI::App& app, command_line& into) {
       ->required();
 }
 
+void add_admin(CLI::App& app, command_line& into) {
+  auto* admin = app.add_subcommand("admin", "what is done at the machine itself")->require_subcommand(0, 1);
+  auto& wish = into.admin;
+  auto verb = [&](const std::string& name, const std::string& help) {
+    add_verb(*admin, name, help, into);
+    return admin->get_subcommand(name);
+  };
+  auto* create = verb("create-user", "make a user, the first admin for one; the password is asked for, or read");
+  create->add_option("--email", wish.email, "who it is")->required();
+  create->add_option("--username", wish.username, "another name to log in with");
+  create->add_option("--role", wish.role, "user, provider or admin")->capture_default_str();
+  verb("rotate-encryption-key", "seal all secrets at rest with a new key; no server may run meanwhile");
+  auto* audit = app.add_subcommand("audit", "look at the audit trail")->require_subcommand(0, 1);
+  add_verb(*audit, "verify", "prove that no line was changed or removed", into);
+  audit->get_subcommand("verify")->add_option("--known", into.known_audit_line,
+                                              "SEQ:HASH of a line, as printed before, that must still be there");
+}
+
 void describe(CLI::App& app, command_line& into) {
   app.set_version_flag("--version", "troupe " TROUPE_VERSION);
   app.require_subcommand(0, 1);
@@ -138,6 +159,10 @@ void describe(CLI::App& app, command_line& into) {
   add_verb(*ledger, "export", "print the journal", into);
   add_migrate(app, into);
   add_cluster(app, into);
+  add_admin(app, into);
+  app.add_subcommand("routes", "print the table of routes and who may use them, as JSON")->callback([&into] {
+    into.command = "routes";
+  });
   for (auto& word : client_words) app.add_subcommand(word.name, word.help);
 }
 
@@ -172,6 +197,10 @@ void open_log(const troupe::config& c) {
 int perform(const command_line& line) {
   troupe::sources from{line.flags, troupe::process_environment()};
   if (line.command == "cluster") return troupe::cluster_command(line.cluster);
+  if (line.command == "routes") {
+    std::cout << troupe::routes_text() << '\n';
+    return 0;
+  }
   if (line.verb == "show") {
     std::cout << troupe::show_config(from);
     return 0;
@@ -189,6 +218,12 @@ int perform(const command_line& line) {
   open_log(c);
   for (auto& text : troupe::config_warnings(c, troupe::wall_ms())) troupe::log::warn(text);
   if (line.command == "migrate") return troupe::migrate_command(c, line.args);
+  if (line.command == "audit") return troupe::audit_command(c, line.known_audit_line);
+  if (line.command == "admin") {
+    auto wish = line.admin;
+    wish.verb = line.verb;
+    return troupe::admin_command(c, wish);
+  }
   if (line.command == "ledger") return troupe::ledger_command(line.verb, c, line.args);
   return line.command == "node" ? troupe::run_node(c) : troupe::serve(c);
 }

@@ -1,6 +1,7 @@
 // Registers people and logs them in. On its own thread, because a password hash is meant to be slow.
 #include "actors/actors.hpp"
 #include "actors/password.hpp"
+#include "model/audit.hpp"
 
 namespace troupe {
 
@@ -30,6 +31,17 @@ api_key_row key_row(const std::string& secret, const std::string& user_id, const
 
 std::string new_api_key() { return "fsk_" + base64url(random_bytes(32)); }
 
+/// The entry of who asked, with what only the one who did it knows.
+std::shared_ptr<const audit_entry> told_of(const std::shared_ptr<const audit_entry>& asked, const std::string& actor,
+                                           const std::string& credential, const std::string& subject) {
+  if (!asked) return nullptr;
+  auto entry = std::make_shared<audit_entry>(*asked);
+  if (entry->actor.empty()) entry->actor = actor;
+  if (entry->credential.empty()) entry->credential = credential;
+  entry->subject = subject;
+  return entry;
+}
+
 /// Commits and answers with `answer` once it is durable.
 template <class Answer>
 void commit(identity_pointer self, change c, Answer answer, caf::typed_response_promise<Answer> promise) {
@@ -55,13 +67,14 @@ caf::result<registered> add_user(identity_pointer self, const register_user& ask
   change c;
   c.user = answer.user;
   c.api_key = key_row(answer.api_key, answer.user.id, "default", now);
+  c.audit = told_of(ask.audit, answer.user.id, {}, answer.user.id);
   commit(self, std::move(c), std::move(answer), promise);
   return promise;
 }
 
-void enter(identity_pointer self, const user_row& user, const std::string& password,
+void enter(identity_pointer self, const user_row& user, const log_in& ask,
            caf::typed_response_promise<logged_in> promise) {
-  if (!check_password(user.password_hash, password)) {
+  if (!check_password(user.password_hash, ask.password)) {
     promise.deliver(to_error({errc::unauthenticated, "Invalid credentials", {}, {}}));
     return;
   }
@@ -69,13 +82,14 @@ void enter(identity_pointer self, const user_row& user, const std::string& passw
   logged_in answer{user, new_id("ses"), now + session_ms};
   change c;
   c.session = session_row{answer.session_id, user.id, now, answer.expires_ms, 0};
+  c.audit = told_of(ask.audit, user.id, answer.session_id, user.id);
   commit(self, std::move(c), std::move(answer), promise);
 }
 
 caf::result<logged_in> check_login(identity_pointer self, const log_in& ask) {
   auto promise = self->make_response_promise<logged_in>();
   self->request(self->state.h->actors.reader(), store_limit, find_login{ask.login})
-      .then([=](const user_row& user) { enter(self, user, ask.password, promise); },
+      .then([=](const user_row& user) { enter(self, user, ask, promise); },
             [=](const caf::error& why) mutable {
               if (to_failure(why).code != errc::not_found) {
                 promise.deliver(why);
@@ -95,6 +109,7 @@ caf::result<made_api_key> add_key(identity_pointer self, const make_api_key& ask
   change c;
   c.api_key = answer.row;
   c.spend_limits = ask.limits;
+  c.audit = told_of(ask.audit, ask.user_id, {}, answer.row.id);
   for (auto& x : c.spend_limits) x.scope = "key:" + answer.row.id;
   commit(self, std::move(c), std::move(answer), promise);
   return promise;

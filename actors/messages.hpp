@@ -181,6 +181,7 @@ struct register_user {
   using reply = registered;
   std::string email, username, organization, password;
   std::string role = "user", tier = "free";
+  std::shared_ptr<const audit_entry> audit;  // who asks; null: nothing is written of it
 };
 struct logged_in {
   user_row user;
@@ -190,6 +191,7 @@ struct logged_in {
 struct log_in {
   using reply = logged_in;
   std::string login, password;
+  std::shared_ptr<const audit_entry> audit;
 };
 struct made_api_key {
   api_key_row row;
@@ -199,6 +201,7 @@ struct make_api_key {
   using reply = made_api_key;
   std::string user_id, name;
   std::vector<spend_limit> limits;  // the scope is filled in: nobody knows the key's id before
+  std::shared_ptr<const audit_entry> audit;
 };
 
 // --- wallets ----------------------------------------------------------------------------------

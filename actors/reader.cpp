@@ -1,6 +1,7 @@
 // A read-only connection as an actor: one question, one read. Several share the load.
 #include "actors/actors.hpp"
 #include "actors/guard.hpp"
+#include "persistence/people_reader.hpp"
 
 namespace troupe {
 
@@ -24,6 +25,13 @@ caf::result<job_view> get_job(store_reader& db, const find_job& ask) {
   auto view = db.find_job(ask.job_id);
   if (view && !ask.user_id.empty() && view->row.user_id != ask.user_id) view.reset();  // no existence oracle
   return found(std::move(view), "Job");
+}
+
+/// A suspended provider's keys open nothing.
+caf::result<node_key_row> get_node_key(store_reader& db, const std::string& key_id) {
+  auto key = db.find_node_key(key_id);
+  if (auto owner = key ? db.people().find(key->user_id) : std::nullopt; owner && owner->status != "active") key.reset();
+  return found(std::move(key), "node key");
 }
 
 /// With the ceilings that hold for it.
@@ -64,7 +72,7 @@ reader_actor::behavior_type reader(reader_pointer self, std::unique_ptr<store_re
       [db](const find_user& x) { return guarded([&] { return found(db->find_user(x.id), "User"); }); },
       [db](const find_login& x) { return guarded([&] { return found(db->find_user_by_login(x.login), "User"); }); },
       [db](const find_credential& x) { return guarded([&] { return get_credential(*db, x.credential); }); },
-      [db](const find_node_key& x) { return guarded([&] { return found(db->find_node_key(x.key_id), "node key"); }); },
+      [db](const find_node_key& x) { return guarded([&] { return get_node_key(*db, x.key_id); }); },
       [db](const list_nodes&) {
         return guarded([&]() -> caf::result<node_page> { return node_page{db->list_nodes()}; });
       },

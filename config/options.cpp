@@ -29,8 +29,8 @@ std::vector<binding> door_bindings() {
   constexpr int64_t year_minutes = 366 * 24 * 60;
   return {
       {plain("listen", "serve", "HOST:PORT of the REST and WebSocket door", {"HOST", "PORT"}), &c::listen},
-      {plain("data-dir", "serve node ledger migrate", "folder of all that is kept"), &c::data_dir},
-      {secret("database", "serve ledger migrate", "postgresql:// address; empty: SQLite in the data folder",
+      {plain("data-dir", "serve node ledger migrate admin audit", "folder of all that is kept"), &c::data_dir},
+      {secret("database", "serve ledger migrate admin audit", "postgresql:// address; empty: SQLite in the data folder",
               {"DATABASE_URL"}),
        &c::database},
       {plain("database-timeout-ms", "serve", "of one PostgreSQL statement, and of waiting for a lock"),
@@ -77,7 +77,8 @@ std::vector<binding> people_bindings() {
       {shaped("api-key-query", option_shape::flag, "serve", "take ?api_key= too, though it lands in logs"),
        &c::api_key_query},
       {plain("public-url", "serve", "https://..., as browsers see the server"), &c::public_url},
-      {secret("encryption-key", "serve admin", "key of secrets at rest; several with commas: the first seals; empty: made once, in the data folder",
+      {secret("encryption-key", "serve admin",
+              "key of secrets at rest; several with commas: the first seals; empty: made once, in the data folder",
               {"ENCRYPTION_KEY"}),
        &c::encryption_key},
       {plain("smtp-url", "serve", "smtp://HOST:PORT or smtps://...; empty: no e-mail"), &c::smtp_url},
@@ -170,10 +171,11 @@ std::vector<binding> node_bindings() {
        &c::price_per_hour},
       {shaped("label", list, "serve node", "k=v that jobs can ask for; may be repeated"), &c::label},
       {shaped("model", list, "serve node", "NAME=URL of an OpenAI-compatible server; may be repeated"), &c::model},
-      {plain("config", "serve node ledger migrate", "TOML file with any of these"), &c::config_file},
-      {plain("log-level", "serve node ledger migrate", "debug, info, warn, error or off", {"LOG_LEVEL"}),
+      {plain("config", "serve node ledger migrate admin audit", "TOML file with any of these"), &c::config_file},
+      {plain("log-level", "serve node ledger migrate admin audit", "debug, info, warn, error or off", {"LOG_LEVEL"}),
        &c::log_level},
-      {plain("log-format", "serve node ledger migrate", "auto, json or human", {"LOG_FORMAT"}), &c::log_format},
+      {plain("log-format", "serve node ledger migrate admin audit", "auto, json or human", {"LOG_FORMAT"}),
+       &c::log_format},
   };
 }
 

@@ -1,5 +1,6 @@
 // People: register, log in, who am I, API keys. All path aliases of the contract are rows of the same work.
 #include "config/world.hpp"
+#include "http/audit.hpp"
 #include "http/jwt.hpp"
 #include "http/routes.hpp"
 #include "http/spend_fields.hpp"
@@ -61,6 +62,7 @@ void register_one(const call_ptr& c) {
   if (!message.email.empty() && !looks_like_email(message.email)) f.refuse("email is not an e-mail address");
   if (message.password.size() < password_bytes_min) f.refuse("password must have at least 8 characters");
   if (auto bad = f.problem()) return c->refuse(*bad);
+  message.audit = audit_of(*c);
   ask(c, c->e.h.actors.identity.get(), std::move(message), [c](const registered& r) {
     auto answer = user_json(r.user);
     answer["user_id"] = r.user.id;
@@ -77,7 +79,8 @@ void log_in_one(const call_ptr& c) {
   fields f{std::get<json>(body)};
   auto email = f.text("email", email_bytes_max);
   auto username = f.text("username", email_bytes_max);
-  log_in message{email.empty() ? username : email, f.text("password", password_bytes_max, true)};
+  c->subject = email.empty() ? username : email;
+  log_in message{c->subject, f.text("password", password_bytes_max, true), audit_of(*c)};
   if (message.login.empty()) f.refuse("email or username is required");
   if (auto bad = f.problem()) return c->refuse(*bad);
   ask(c, c->e.h.actors.identity.get(), std::move(message),
@@ -106,6 +109,7 @@ void make_key(const call_ptr& c) {
   auto currency = f.currency("currency").value_or(asset::dgpu);
   message.limits = read_limits(f, std::get<json>(body), ceilings, currency);
   if (auto bad = f.problem()) return c->refuse(*bad);
+  message.audit = audit_of(*c);
   auto limits = json::object();
   for (auto& [name, period] : ceilings)
     for (auto& x : message.limits)
@@ -125,13 +129,14 @@ void make_key(const call_ptr& c) {
 
 void add_auth_routes(std::vector<route>& rows) {
   for (auto path : {"/api/v1/auth/register", "/api/auth/register", "/auth/register"})
-    rows.push_back({"POST", path, access::open, "Register; answers the first API key, once", register_one});
+    rows.push_back(audited("user.register",
+                           {"POST", path, access::open, "Register; answers the first API key, once", register_one}));
   for (auto path : {"/api/v1/auth/login", "/api/auth/login", "/auth/login"})
-    rows.push_back({"POST", path, access::open, "Log in; answers an access token", log_in_one});
+    rows.push_back(audited("login", {"POST", path, access::open, "Log in; answers an access token", log_in_one}));
   for (auto path : {"/api/v1/auth/profile", "/auth/profile", "/api/users/me"})
     rows.push_back({"GET", path, access::user, "Who am I", who_am_i});
   for (auto path : {"/api/api-keys", "/api/v1/api-keys"})
-    rows.push_back({"POST", path, access::user, "One more API key; shown once", make_key});
+    rows.push_back(audited("key.create", {"POST", path, access::user, "One more API key; shown once", make_key}));
 }
 
 }  // namespace troupe

@@ -1,5 +1,6 @@
 // Draining a node: no new work for it, and what still runs at the deadline goes on elsewhere.
 #include "config/world.hpp"
+#include "http/audit.hpp"
 #include "http/routes.hpp"
 
 namespace troupe {
@@ -12,6 +13,7 @@ constexpr int64_t deadline_seconds_default = 300;
 void commit_drain(const call_ptr& c, const std::string& node_id, time_ms until_ms) {
   change x;
   x.drains = node_drain{node_id, until_ms};
+  x.audit = audit_of(*c);
   commit_changes message{{std::move(x)}};
   ask(c, c->e.h.actors.ledger.get(), std::move(message), [c, node_id, until_ms](const commit_results& done) {
     auto& result = done.results.at(0);
@@ -43,11 +45,12 @@ void set_drain(const call_ptr& c, bool drains) {
 }  // namespace
 
 void add_drain_routes(std::vector<route>& rows) {
-  rows.push_back({"POST", "/api/v1/nodes/{id}/drain", access::user,
-                  "No new work for a node of yours; what runs after deadline_seconds goes on elsewhere",
-                  [](const call_ptr& c) { set_drain(c, true); }});
-  rows.push_back({"POST", "/api/v1/nodes/{id}/undrain", access::user, "Work for that node again",
-                  [](const call_ptr& c) { set_drain(c, false); }});
+  rows.push_back(
+      audited("node.drain", {"POST", "/api/v1/nodes/{id}/drain", access::user,
+                             "No new work for a node of yours; what runs after deadline_seconds goes on elsewhere",
+                             [](const call_ptr& c) { set_drain(c, true); }}));
+  rows.push_back(audited("node.undrain", {"POST", "/api/v1/nodes/{id}/undrain", access::user,
+                                          "Work for that node again", [](const call_ptr& c) { set_drain(c, false); }}));
 }
 
 }  // namespace troupe

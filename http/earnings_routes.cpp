@@ -1,5 +1,6 @@
 // What a provider earned, and how it is paid out.
 #include "config/world.hpp"
+#include "http/audit.hpp"
 #include "http/billing_routes.hpp"
 #include "http/payout.hpp"
 #include "http/statement.hpp"
@@ -128,8 +129,8 @@ void pay_out(const call_ptr& c) {
 void add_earnings_routes(std::vector<route>& rows) {
   rows.push_back({"GET", "/api/v1/billing/provider/{id}/earnings", access::user,
                   "What a provider earned: ?period=day|week|month|year|all&currency=", show_earnings});
-  rows.push_back({"POST", "/api/v1/billing/provider/{id}/payout", access::user,
-                  "Reserve a payout of what may be paid out", pay_out});
+  rows.push_back(audited("payout.request", {"POST", "/api/v1/billing/provider/{id}/payout", access::user,
+                                            "Reserve a payout of what may be paid out", pay_out}));
 }
 
 }  // namespace troupe

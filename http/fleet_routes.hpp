@@ -21,7 +21,7 @@ void with_node(const call_ptr&, std::function<void(const node_view&)> next);
 /// The same for a provider, by its own id or its user's.
 void with_provider(const call_ptr&, std::function<void(const provider_row&)> next);
 
-/// Commits and goes on, or refuses the call.
+/// Commits, with a line in the audit trail when the route has a name there, and goes on; or refuses the call.
 void commit_change(const call_ptr&, change, std::function<void()> next);
 
 // What a node's owner does, also under the names of others.

@@ -140,14 +140,16 @@ void add_fleet_routes(std::vector<route>& rows) {
 }
 
 void add_fog_routes(std::vector<route>& rows) {
-  auto add = [&](std::string_view verb, std::string_view path, std::string_view doc, auto run) {
+  auto add = [&](std::string_view verb, std::string_view path, std::string_view doc, auto run,
+                 std::string_view act = {}) {
     rows.push_back({verb, path, access::user, doc, run});
+    rows.back().act = act;
   };
   add("GET", "/v1/fog/nodes", "The nodes and what they have", public_list);
-  add("POST", "/v1/fog/admin/nodes", "A key for one more node", enroll);
+  add("POST", "/v1/fog/admin/nodes", "A key for one more node", enroll, "node_key.create");
   add("GET", "/v1/fog/admin/nodes", "One's own nodes (an admin: all)", list);
   add("GET", "/v1/fog/admin/nodes/{id}", "One node", show_node);
-  add("DELETE", "/v1/fog/admin/nodes/{id}", "Forget one that is offline", remove_node);
+  add("DELETE", "/v1/fog/admin/nodes/{id}", "Forget one that is offline", remove_node, "node.remove");
   add("POST", "/v1/fog/admin/nodes/{id}/heartbeat", "For clients that send them", beat);
   add("GET", "/v1/fog/admin/nodes/{id}/status", "One node", show_node);
   add("GET", "/v1/fog/admin/capacity", "What the nodes that are here have together", capacity);

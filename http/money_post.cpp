@@ -2,6 +2,7 @@
 #include "http/money_post.hpp"
 
 #include "config/world.hpp"
+#include "http/audit.hpp"
 
 namespace troupe {
 
@@ -44,6 +45,7 @@ void commit_money(const call_ptr& c, money_post post, add_outcome add, reword wo
   if (auto bad = std::get_if<failure>(&once)) return c->refuse(*bad);
   auto& asked = std::get<std::optional<idempotency_row>>(once);
   if (asked) post.what.once = std::move(asked);
+  if (!post.what.audit) post.what.audit = audit_of(*c);
   change_money message{std::move(post.user_id), std::move(post.what)};
   ask(c, c->e.h.actors.wallets.get(), std::move(message),
       [c, status = post.status, answer = std::move(post.answer), add = std::move(add),

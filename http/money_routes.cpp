@@ -1,5 +1,6 @@
 // The account: balances, usage and ceilings; the faucet of --dev; what an admin gives and corrects.
 #include "config/world.hpp"
+#include "http/audit.hpp"
 #include "http/money_post.hpp"
 #include "http/spend_fields.hpp"
 #include "http/wallet_view.hpp"
@@ -87,6 +88,7 @@ void set_limits(const call_ptr& c) {
   for (auto& x : limits) x.scope = "user:" + c->who.user_id;
   change_money message{c->who.user_id, {}};
   message.what.spend_limits = limits;
+  message.what.audit = audit_of(*c, c->who.user_id);
   ask(c, c->e.h.actors.wallets.get(), std::move(message), [c](const change_result& done) {
     if (done.why != errc::ok) return c->refuse(to_failure(done));
     forget(*c, c->who.user_id);
@@ -108,6 +110,8 @@ void pay_in(const call_ptr& c, const std::string& user_id, transfer x) {
                  {"amount", format_amount(x.value)},
                  {"currency", to_string(x.credit.currency)},
                  {"timestamp", iso_time(c->e.h.now_ms())}};
+  post.what.audit = audit_of(
+      *c, user_id, {{"amount", post.answer["amount"]}, {"currency", post.answer["currency"]}, {"transfer", x.id}});
   post.what.transfers.push_back(std::move(x));
   commit_money(c, std::move(post),
                [](json& answer, const change_result& done) { answer["balance"] = format_amount(done.balance); });
@@ -165,6 +169,7 @@ void correct(const call_ptr& c) {
     post.answer["transaction_id"] = made.id;
     post.answer["corrects"] = id;
     post.what.corrects = correction{id, note};
+    post.what.audit = audit_of(*c, id);
     commit_money(c, std::move(post));
   });
 }
@@ -173,11 +178,13 @@ void correct(const call_ptr& c) {
 
 void add_money_routes(std::vector<route>& rows) {
   rows.push_back({"GET", "/api/v1/account", access::user, "Your account, balances, usage and ceilings", account});
-  rows.push_back(
-      {"PUT", "/api/v1/account/limits", access::user, "What may be spent in a day, a month, in all", set_limits});
+  rows.push_back(audited("limits.set", {"PUT", "/api/v1/account/limits", access::user,
+                                        "What may be spent in a day, a month, in all", set_limits}));
   rows.push_back({"POST", "/api/v1/account/deposit", access::user, "Faucet money (--dev only)", faucet});
-  rows.push_back({"POST", "/api/admin/credits/grant", access::admin, "Give a user money", grant});
-  rows.push_back({"POST", "/api/admin/ledger/corrections", access::admin, "Undo a transfer by its opposite", correct});
+  rows.push_back(
+      audited("credits.grant", {"POST", "/api/admin/credits/grant", access::admin, "Give a user money", grant}));
+  rows.push_back(audited("ledger.correct", {"POST", "/api/admin/ledger/corrections", access::admin,
+                                            "Undo a transfer by its opposite", correct}));
 }
 
 }  // namespace troupe

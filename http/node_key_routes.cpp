@@ -1,6 +1,7 @@
 // Node keys: made, shown once, replaced with an overlap, revoked.
 #include "config/node_proof.hpp"
 #include "config/world.hpp"
+#include "http/audit.hpp"
 #include "http/fleet_routes.hpp"
 #include "http/money_post.hpp"
 
@@ -91,6 +92,7 @@ void give_node_key(const call_ptr& c, key_wish wish) {
     row.ends_ms = wish.ends_ms;
     std::vector<change> changes(wish.instead ? 2 : 1);
     changes[0].node_key = row;
+    changes[0].audit = audit_of(*c, row.key_id, {{"user_id", row.user_id}});
     if (wish.instead) changes[1].node_key = wish.instead;
     commit_changes message{std::move(changes)};
     ask(c, c->e.h.actors.ledger.get(), std::move(message), [c, wish, row, secret](const commit_results& done) {
@@ -105,13 +107,16 @@ void give_node_key(const call_ptr& c, key_wish wish) {
 }
 
 void add_node_key_routes(std::vector<route>& rows) {
-  auto add = [&](std::string_view verb, std::string_view path, std::string_view doc, auto run) {
+  auto add = [&](std::string_view verb, std::string_view path, std::string_view doc, auto run,
+                 std::string_view act = {}) {
     rows.push_back({verb, path, access::user, doc, run});
+    rows.back().act = act;
   };
-  add("POST", "/api/v1/providers/{id}/keys", "A key for nodes, shown once", make);
+  add("POST", "/api/v1/providers/{id}/keys", "A key for nodes, shown once", make, "node_key.create");
   add("GET", "/api/v1/providers/{id}/keys", "The keys, without what opens", list);
-  add("POST", "/api/v1/providers/{id}/keys/{key_id}/rotate", "A new key; the old one ends later", rotate);
-  add("DELETE", "/api/v1/providers/{id}/keys/{key_id}", "End it now: its nodes are put out", revoke);
+  add("POST", "/api/v1/providers/{id}/keys/{key_id}/rotate", "A new key; the old one ends later", rotate,
+      "node_key.rotate");
+  add("DELETE", "/api/v1/providers/{id}/keys/{key_id}", "End it now: its nodes are put out", revoke, "node_key.revoke");
 }
 
 }  // namespace troupe

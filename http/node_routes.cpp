@@ -1,5 +1,6 @@
 // Nodes: what they have, how they fare, what their owner sets of them.
 #include "config/world.hpp"
+#include "http/audit.hpp"
 #include "http/fleet_routes.hpp"
 
 namespace troupe {
@@ -100,6 +101,7 @@ void with_node(const call_ptr& c, std::function<void(const node_view&)> next) {
 }
 
 void commit_change(const call_ptr& c, change x, std::function<void()> next) {
+  if (!x.audit) x.audit = audit_of(*c);
   commit_changes message{{std::move(x)}};
   ask(c, c->e.h.actors.ledger.get(), std::move(message), [c, next = std::move(next)](const commit_results& done) {
     auto& result = done.results.at(0);
@@ -148,10 +150,14 @@ void remove_node(const call_ptr& c) {
 void add_node_routes(std::vector<route>& rows) {
   rows.push_back({"GET", "/api/v1/nodes", access::user, "One's own nodes (an admin: all): ?state=", list});
   rows.push_back({"GET", "/api/v1/nodes/{id}", access::user, "One node: what it has and how it fares", show_node});
-  rows.push_back({"PUT", "/api/v1/nodes/{id}", access::user, "Set its price, labels or maintenance", update_node});
-  rows.push_back({"DELETE", "/api/v1/nodes/{id}", access::user, "Forget one that is offline", remove_node});
-  rows.push_back({"POST", "/api/v1/nodes/{id}/reinstate", access::admin, "End its quarantine", reinstate});
-  rows.push_back({"PUT", "/api/admin/nodes/{id}/trust", access::admin, "What is vouched for", set_trust});
+  rows.push_back(audited(
+      "node.update", {"PUT", "/api/v1/nodes/{id}", access::user, "Set its price, labels or maintenance", update_node}));
+  rows.push_back(audited("node.remove",
+                         {"DELETE", "/api/v1/nodes/{id}", access::user, "Forget one that is offline", remove_node}));
+  rows.push_back(audited("node.reinstate",
+                         {"POST", "/api/v1/nodes/{id}/reinstate", access::admin, "End its quarantine", reinstate}));
+  rows.push_back(
+      audited("node.trust", {"PUT", "/api/admin/nodes/{id}/trust", access::admin, "What is vouched for", set_trust}));
 }
 
 }  // namespace troupe

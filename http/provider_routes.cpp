@@ -1,6 +1,7 @@
 // Providers: users who bring machines. Nodes are listed beside them, for whoever looks for one.
 #include "config/certificates.hpp"
 #include "config/world.hpp"
+#include "http/audit.hpp"
 #include "http/fleet_routes.hpp"
 
 namespace troupe {
@@ -71,6 +72,7 @@ void enroll(const call_ptr& c) {
   ask(c, c->e.h.actors.reader(), find_user{p.user_id}, [c, p](const user_row&) {
     change x;
     x.provider = provider_write{p, false};
+    x.audit = audit_of(*c, p.id, {{"user_id", p.user_id}});
     commit_change(c, std::move(x), [c, p] {
       forget(*c, p.user_id);  // the role changed
       answer_provider(c, 201, p);
@@ -188,15 +190,17 @@ void with_provider(const call_ptr& c, std::function<void(const provider_row&)> n
 }
 
 void add_provider_routes(std::vector<route>& rows) {
-  auto add = [&](std::string_view verb, std::string_view path, std::string_view doc, auto run) {
+  auto add = [&](std::string_view verb, std::string_view path, std::string_view doc, auto run,
+                 std::string_view act = {}) {
     rows.push_back({verb, path, access::user, doc, run});
+    rows.back().act = act;
   };
   add("GET", "/api/v1/providers", "Nodes and providers: ?status=&gpu_model=&min_vram=&region=&healthy_only=", list);
-  add("POST", "/api/v1/providers", "Become a provider", enroll);
+  add("POST", "/api/v1/providers", "Become a provider", enroll, "provider.create");
   add("GET", "/api/v1/providers/{id}", "A node, or one's own provider", show);
-  add("PUT", "/api/v1/providers/{id}", "Change it", update);
-  add("DELETE", "/api/v1/providers/{id}", "End it and its node keys", remove);
-  add("PATCH", "/api/v1/providers/{id}/status", "Into maintenance and back", update);
+  add("PUT", "/api/v1/providers/{id}", "Change it", update, "provider.update");
+  add("DELETE", "/api/v1/providers/{id}", "End it and its node keys", remove, "provider.remove");
+  add("PATCH", "/api/v1/providers/{id}/status", "Into maintenance and back", update, "provider.update");
   add("POST", "/api/v1/providers/{id}/heartbeat", "For clients that send them", beat);
 }
 

@@ -2,9 +2,15 @@
 #include "http/routes.hpp"
 
 #include "config/log.hpp"
+#include "http/audit.hpp"
 #include "http/jwt.hpp"
 
 namespace troupe {
+
+void call::refuse(const failure& f) {
+  audit_refusal(*this, f);
+  done(error_reply(f, request.request_id, dialect));
+}
 
 namespace {
 
@@ -63,12 +69,18 @@ respond_fn logged(const http_request& r, respond_fn done) {
 }
 
 void run_admitted(const route* row, const call_ptr& c, principal who) {
-  if (row->needs == access::admin && who.role != "admin")
-    return c->refuse({errc::forbidden, "this needs the admin role", {}, {}});
-  if (row->needs == access::provider && who.role == "user")
-    return c->refuse({errc::forbidden, "this needs the provider role", {}, {}});
   c->who = std::move(who);
+  auto refuse = [&](const char* why) { c->refuse({errc::forbidden, why, {}, {}}); };
+  if (row->needs == access::admin && c->who.role != "admin") return refuse("this needs the admin role");
+  if (row->needs == access::provider && c->who.role == "user") return refuse("this needs the provider role");
   row->run(c);
+}
+
+void must_be_decided(const route& row) {
+  auto name = std::string{row.verb} + " " + std::string{row.path};
+  if (row.needs == access::undecided) throw std::logic_error{"nobody decided who may " + name};
+  if (row.needs == access::admin && row.verb != "GET" && row.act.empty())
+    throw std::logic_error{"the audit trail has no name for " + name};
 }
 
 }  // namespace
@@ -89,8 +101,9 @@ const std::vector<route>& routes() {
     add_billing_routes(rows);
     add_system_routes(rows);
     add_fleet_routes(rows);
-    for (auto& row : rows)
-      if (row.needs == access::undecided) throw std::logic_error{"nobody decided who may " + std::string{row.path}};
+    add_admin_routes(rows);
+    add_audit_routes(rows);
+    for (auto& row : rows) must_be_decided(row);
     return rows;
   }();
   return table;

@@ -11,6 +11,7 @@
 #include "actors/exchange.hpp"
 #include "config/vault.hpp"
 #include "http/json.hpp"
+#include "http/refusal_log.hpp"
 #include "http/server.hpp"
 
 namespace troupe {
@@ -23,6 +24,7 @@ struct edge {
   std::string jwt_secret;
   std::shared_ptr<const vault> secrets = std::make_shared<const vault>(std::vector{random_hex(32)});
   int64_t started_ms = 0;  // of the monotonic clock
+  refusal_log refusals{h};
 };
 
 struct route;
@@ -36,13 +38,15 @@ struct call {
   error_dialect dialect = error_dialect::canonical;
   respond_fn done;
   const route* row = nullptr;
+  std::string subject = {};  // what is acted on, for the audit trail, where the path does not say it
 
-  void refuse(const failure& f) { done(error_reply(f, request.request_id, dialect)); }
+  void refuse(const failure& f);
   void reply(int status, const json& body) { done(json_reply(status, body)); }
 };
 using call_ptr = std::shared_ptr<call>;
 
-/// Who may. A row that does not say is refused when the server starts.
+/// Who may. A row that does not say is refused when the server starts, and so is one by which an admin changes
+/// something that is not written to the audit trail.
 enum class access : uint8_t { undecided, open, user, provider, admin };
 
 struct route {
@@ -54,6 +58,7 @@ struct route {
   size_t body_bytes_max = limits::body_bytes_max;
   bool openai = false;          // errors in OpenAI's form when `X-Error-Dialect: openai` was sent
   std::string_view scope = {};  // what an API key with scopes needs; empty: read for GET, else write
+  std::string_view act = {};    // "user.update": how the audit trail calls it; empty: it is not written there
 };
 
 const std::vector<route>& routes();
@@ -113,5 +118,7 @@ void add_usage_routes(std::vector<route>&);
 void add_drain_routes(std::vector<route>&);
 void add_system_routes(std::vector<route>&);
 void add_fleet_routes(std::vector<route>&);
+void add_admin_routes(std::vector<route>&);
+void add_audit_routes(std::vector<route>&);
 
 }  // namespace troupe

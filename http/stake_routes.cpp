@@ -1,5 +1,6 @@
 // Money locked as a pledge, and what an admin may take of it.
 #include "config/world.hpp"
+#include "http/audit.hpp"
 #include "http/billing_routes.hpp"
 #include "http/money_post.hpp"
 #include "http/wallet_view.hpp"
@@ -56,6 +57,7 @@ void slash(const call_ptr& c) {
     account_key pledge{user, account_kind::stake, currency};
     account_key fees{std::string{platform_owner}, account_kind::fee, currency};
     auto post = post_of(*c, user, {{}, transfer_code::slash, pledge, fees, value, reason});
+    post.what.audit = audit_of(*c, user, {{"amount", format_amount(value)}, {"currency", to_string(currency)}});
     commit_money(c, std::move(post));
   });
 }
@@ -65,7 +67,8 @@ void slash(const call_ptr& c) {
 void add_stake_routes(std::vector<route>& rows) {
   rows.push_back({"POST", "/api/v1/billing/stake", access::user, "Lock money as a pledge", stake});
   rows.push_back({"POST", "/api/v1/billing/unstake", access::user, "Free it again", unstake});
-  rows.push_back({"POST", "/api/admin/stake/{user_id}/slash", access::admin, "Take at most half of a stake", slash});
+  rows.push_back(audited("stake.slash", {"POST", "/api/admin/stake/{user_id}/slash", access::admin,
+                                         "Take at most half of a stake", slash}));
 }
 
 }  // namespace troupe

@@ -1,4 +1,4 @@
-// Health, and what an admin sets.
+// Health.
 #include "config/world.hpp"
 #include "http/routes.hpp"
 
@@ -29,35 +29,12 @@ void health(const call_ptr& c) {
            });
 }
 
-void set_tier(const call_ptr& c) {
-  auto body = parse_object(c->request.body);
-  if (auto bad = std::get_if<failure>(&body)) return c->refuse(*bad);
-  fields f{std::get<json>(body)};
-  auto tier = f.text("tier", 32, true);
-  static const std::set<std::string> known{"free", "standard", "basic", "pro", "premium", "enterprise", "unlimited"};
-  if (!known.contains(tier)) f.refuse("tier must be free, standard, pro, enterprise or unlimited");
-  if (auto bad = f.problem()) return c->refuse(*bad);
-  auto id = c->params["id"];
-  ask(c, c->e.h.actors.reader(), find_user{id}, [c, id, tier](const user_row& user) {
-    change x;
-    x.tier = tier_update{id, tier};
-    commit_changes message{{std::move(x)}};
-    ask(c, c->e.h.actors.ledger.get(), std::move(message), [c, user, tier](const commit_results& done) {
-      auto& result = done.results.at(0);
-      if (result.why != errc::ok) return c->refuse(to_failure(result));
-      forget(*c, user.id);
-      c->reply(200, {{"id", user.id}, {"email", user.email}, {"role", user.role}, {"tier", tier}});
-    });
-  });
-}
-
 }  // namespace
 
 void add_system_routes(std::vector<route>& rows) {
   rows.push_back({"GET", "/health", access::open, "Health with details", health});
   rows.push_back({"GET", "/health/ready", access::open, "Whether writes are taken", health});
   rows.push_back({"GET", "/health/live", access::open, "Whether the process answers", live});
-  rows.push_back({"PUT", "/api/admin/users/{id}", access::admin, "Set a user's tier", set_tier});
 }
 
 }  // namespace troupe

@@ -1,5 +1,6 @@
 // Money out: reserved by its owner or a provider, cancelled, approved or rejected.
 #include "config/world.hpp"
+#include "http/audit.hpp"
 #include "http/billing_routes.hpp"
 #include "http/money_post.hpp"
 #include "http/payout.hpp"
@@ -100,21 +101,29 @@ void take_out(const call_ptr& c, const withdrawal_wish& wish, const json& more) 
   auto& what = std::get<change>(made);
   auto answer = withdrawal_json(what.withdraws->row);
   if (more.is_object()) answer.update(more);
+  what.audit = audit_of(*c, what.withdraws->row.id,
+                        {{"to", wish.to_address}, {"amount", format_amount(what.withdraws->row.value)}});
   commit_money(c, {wish.user_id, std::move(what), 202, std::move(answer)});
 }
 
 void add_withdrawal_routes(std::vector<route>& rows) {
-  auto add = [&](std::string_view verb, std::string_view path, access who, std::string_view doc, auto run) {
+  auto add = [&](std::string_view verb, std::string_view path, access who, std::string_view doc, auto run,
+                 std::string_view act = {}) {
     rows.push_back({verb, path, who, doc, run});
+    rows.back().act = act;
   };
-  add("POST", "/api/v1/billing/wallet/{id}/withdraw", access::user, "Reserve money to go out", withdraw);
+  add("POST", "/api/v1/billing/wallet/{id}/withdraw", access::user, "Reserve money to go out", withdraw,
+      "withdrawal.request");
   add("GET", "/api/v1/billing/wallet/{id}/withdrawals", access::user,
       "Money on its way out: ?limit=&offset=", list_own);
   add("GET", "/api/v1/billing/withdrawals/{id}", access::user, "One withdrawal or payout", show);
-  add("POST", "/api/v1/billing/withdrawals/{id}/cancel", access::user, "Take it back while it is reserved", cancel);
+  add("POST", "/api/v1/billing/withdrawals/{id}/cancel", access::user, "Take it back while it is reserved", cancel,
+      "withdrawal.cancel");
   add("GET", "/api/admin/withdrawals", access::admin, "Everybody's withdrawals, newest first", list_all);
-  add("POST", "/api/admin/withdrawals/{id}/approve", access::admin, "Let it go: nobody gives it back", approve);
-  add("POST", "/api/admin/withdrawals/{id}/reject", access::admin, "Release it to its owner", cancel);
+  add("POST", "/api/admin/withdrawals/{id}/approve", access::admin, "Let it go: nobody gives it back", approve,
+      "withdrawal.approve");
+  add("POST", "/api/admin/withdrawals/{id}/reject", access::admin, "Release it to its owner", cancel,
+      "withdrawal.reject");
 }
 
 }  // namespace troupe

@@ -19,4 +19,21 @@ struct audit_entry {
   std::string detail;  // a JSON object, or empty
 };
 
+/// As the store has it. The hash covers the one before it.
+struct audit_line {
+  int64_t seq = 0;
+  time_ms at_ms = 0;
+  audit_entry what;
+  std::string hash;  // 64 hex digits
+};
+
+/// Empty: any. Times: `from_ms` <= at < `to_ms`, 0: open.
+struct audit_filter {
+  std::string actor, action, subject, outcome;
+  time_ms from_ms = 0, to_ms = 0;
+  int64_t before = 0, after = 0;  // seq; 0: open
+  bool oldest_first = false;
+  int32_t limit = 100;
+};
+
 }  // namespace troupe

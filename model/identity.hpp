@@ -21,13 +21,14 @@ struct credential_rules {
   friend bool operator==(const credential_rules&, const credential_rules&) = default;
 };
 
-/// What is set of a user; what is empty stays.
+/// What is set of a user; what is empty stays. The last active admin stays one.
 struct user_patch {
   std::string user_id;
   std::optional<std::string> status;  // active | suspended
   std::optional<std::string> role;    // user | provider | admin
   std::optional<std::string> tier;
   std::optional<std::string> password_hash;
+  time_ms at_ms = 0;  // of a new status
 };
 
 /// One step of an identity_change. Each is written under its own condition; a step that does not hold refuses all.

@@ -3,6 +3,7 @@
 
 #include <variant>
 
+#include "persistence/audit_reader.hpp"
 #include "persistence/breaches.hpp"
 #include "persistence/verify.hpp"
 
@@ -119,6 +120,10 @@ void refuse_unless_right(const verdict& found, const std::string& whose) {
     throw store_unavailable{"the books of the " + whose + " are not right: " + found.breaches[0]};
 }
 
+void refuse_unless_intact(const audit_verdict& found) {
+  if (!found.breaches.empty()) throw store_unavailable{"the audit trail is not intact: " + found.breaches[0]};
+}
+
 std::string last_hash(connection& db) {
   std::string hash;
   statement{db, "SELECT hash FROM journal ORDER BY seq DESC LIMIT 1"}.first([&](row& r) { r(hash); });
@@ -144,6 +149,7 @@ verdict copy_store(store& from, store& to, const std::function<void(const std::s
   sql::refuse_unless_empty(*target);
   auto original = sql::verify(*source);
   sql::refuse_unless_right(original, "original");
+  target->exec("DELETE FROM audit_end");
   for (const auto& t : sql::tables_of(*source)) tell(t.name, sql::copy_table(*source, *target, t));
   sql::renumber(*target);
   auto copied = sql::verify(*target);
@@ -151,6 +157,7 @@ verdict copy_store(store& from, store& to, const std::function<void(const std::s
   auto same = original.journal_rows == copied.journal_rows && original.accounts == copied.accounts &&
               original.holds == copied.holds && original.jobs == copied.jobs &&
               sql::last_hash(*source) == sql::last_hash(*target);
+  sql::refuse_unless_intact(sql::verify_audit(*target));
   if (!same) throw store_unavailable{"the copy differs from the original"};
   target->commit();
   return copied;

@@ -21,7 +21,7 @@ private:
   bool check_step(const user_patch&, change_result&);
   void write_step(const user_patch&);
 
-  statement any_user_, patch_user_;
+  statement any_user_, other_admin_, is_admin_, patch_user_;
 };
 
 }  // namespace troupe::sql

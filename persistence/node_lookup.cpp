@@ -18,7 +18,7 @@ public:
 
   std::vector<std::string> ended_keys(time_ms since_ms, time_ms now_ms) override {
     std::vector<std::string> ids;
-    ended_.each([&](row& r) { r(ids.emplace_back()); }, since_ms, now_ms);
+    ended_.each([&](row& r) { r(ids.emplace_back()); }, since_ms, now_ms, since_ms, now_ms);
     return ids;
   }
   std::vector<node_key_row> node_keys(const std::string& user_id) override {
@@ -81,7 +81,10 @@ public:
 
 private:
   connection& db_;
-  statement ended_{db_, "SELECT key_id FROM node_keys WHERE ends_ms>0 AND ends_ms>? AND ends_ms<=? ORDER BY key_id"};
+  statement ended_{db_,
+                   "SELECT key_id FROM node_keys WHERE ends_ms>0 AND ends_ms>? AND ends_ms<=?"
+                   " UNION SELECT k.key_id FROM users u JOIN node_keys k ON k.user_id=u.id"
+                   " WHERE u.status='suspended' AND u.status_ms>? AND u.status_ms<=? ORDER BY key_id"};
   statement all_keys_{db_, "SELECT " + node_key_columns + " FROM node_keys ORDER BY created_ms, key_id"};
   statement keys_of_{db_, "SELECT " + node_key_columns + " FROM node_keys WHERE user_id=? ORDER BY created_ms, key_id"};
   statement find_{db_, "SELECT " + node_columns + " FROM nodes WHERE id=? AND state<>'removed'"};

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "persistence/audit_reader.hpp"
 #include "persistence/book_reader.hpp"
 #include "persistence/columns.hpp"
 #include "persistence/fleet_columns.hpp"
@@ -11,6 +12,7 @@
 #include "persistence/journal.hpp"
 #include "persistence/log_reader.hpp"
 #include "persistence/node_lookup.hpp"
+#include "persistence/people_reader.hpp"
 #include "persistence/people_book.hpp"
 #include "persistence/sql.hpp"
 #include "persistence/waiting_reader.hpp"
@@ -75,6 +77,8 @@ public:
   waiting_reader& waiting() override { return *waiting_; }
   log_reader& logs() override { return *logs_; }
   identity_reader& identity() override { return *identity_; }
+  people_reader& people() override { return *people_; }
+  audit_reader& audit() override { return *audit_; }
 
 private:
   /// How far back the history of an account was read.
@@ -94,6 +98,8 @@ private:
   std::unique_ptr<waiting_reader> waiting_ = open_waiting(db_);
   std::unique_ptr<log_reader> logs_ = open_logs(db_);
   std::unique_ptr<identity_reader> identity_ = open_identity(db_);
+  std::unique_ptr<people_reader> people_ = open_people(db_);
+  std::unique_ptr<audit_reader> audit_ = open_audit(db_);
   statement find_job_{db_, job_and_spec + " FROM jobs JOIN job_specs ON job_id=id WHERE id=?"};
   statement find_result_{db_, "SELECT " + report_columns + " FROM results WHERE job_id=? AND epoch=?"};
   statement list_all_{db_, job_and_spec +

@@ -16,6 +16,8 @@ namespace troupe {
 
 class node_reader;
 class identity_reader;
+class people_reader;
+class audit_reader;
 struct credential_rules;
 namespace sql {
 class connection;
@@ -223,6 +225,8 @@ public:
   virtual waiting_reader& waiting() = 0;
   virtual log_reader& logs() = 0;
   virtual identity_reader& identity() = 0;
+  virtual people_reader& people() = 0;
+  virtual audit_reader& audit() = 0;
 };
 
 /// What `troupe ledger verify` found. `breaches` empty: the books are right.

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "persistence/account_book.hpp"
+#include "persistence/audit_book.hpp"
 #include "persistence/checkpoint_book.hpp"
 #include "persistence/dependency_book.hpp"
 #include "persistence/event_book.hpp"
@@ -102,6 +103,7 @@ struct session {
         events{*db},
         people{*db},
         identity{*db},
+        trail{*db},
         records{*db},
         fleet{*db},
         rentals{*db},
@@ -164,6 +166,7 @@ struct session {
     if (!poor.empty()) events.write(warnings(poor, now_ms, r), r);
     people.write(c, r);
     identity.write(c);
+    trail.write(c, now_ms);
     fleet.write(c);
     records.write(c);
     rentals.write(c);
@@ -179,6 +182,7 @@ struct session {
     events.flush();
     usage.flush();
     records.flush();
+    trail.flush();
     answers.flush();
   }
 
@@ -196,6 +200,7 @@ struct session {
   event_book events;
   people_book people;
   identity_book identity;
+  audit_book trail;
   record_book records;
   fleet_book fleet;
   rental_book rentals;

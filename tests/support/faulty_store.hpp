@@ -78,6 +78,8 @@ public:
   waiting_reader& waiting() override { return db().waiting(); }
   log_reader& logs() override { return db().logs(); }
   identity_reader& identity() override { return db().identity(); }
+  people_reader& people() override { return db().people(); }
+  audit_reader& audit() override { return db().audit(); }
 
 private:
   store_reader& db() {
