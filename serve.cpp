@@ -194,11 +194,15 @@ server_options options_of(const config& settings) {
   return o;
 }
 
-/// All gateways know the same one: a token of one is good at every other.
+/// Made once; all gateways know the same one.
+std::string shared_secret(const config& settings, store& db, const std::string& name) {
+  if (auto seats = db.open_membership()) return seats->shared_secret(name, random_hex(32));
+  return kept_secret(settings.data_dir + "/" + name + ".secret");
+}
+
+/// A token of one gateway is good at every other.
 std::string jwt_secret(const config& settings, store& db) {
-  if (!settings.jwt_secret.empty()) return settings.jwt_secret;
-  if (auto seats = db.open_membership()) return seats->shared_secret("jwt", random_hex(32));
-  return kept_secret(settings.data_dir + "/jwt.secret");
+  return settings.jwt_secret.empty() ? shared_secret(settings, db, "jwt") : settings.jwt_secret;
 }
 
 /// Actors point into house and edge, so these are declared before the system, whose end waits for the last actor.
@@ -216,6 +220,7 @@ int run_gateway(config& settings, stop_signal& stop) {
   open_remembered_door(*h, settings);
   sit_down(*h, settings);
   e.emplace(*h, jwt_secret(settings, *db), h->steady());
+  e->signing_root = shared_secret(settings, *db, "signing");
   std::optional<dev_account> dev;
   if (settings.dev) dev = open_dev_account(*h);
   routes();  // throws when a row does not say who may

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "actors/exchange.hpp"
+#include "http/address_limiter.hpp"
 #include "http/json.hpp"
 #include "http/server.hpp"
 
@@ -16,11 +17,18 @@ namespace troupe {
 
 /// What the edge needs besides the actors.
 struct edge {
-  edge(house& x, std::string secret, int64_t now_ms) : h(x), jwt_secret(std::move(secret)), started_ms(now_ms) {}
+  edge(house& x, std::string secret, int64_t now_ms)
+      : h(x),
+        jwt_secret(std::move(secret)),
+        started_ms(now_ms),
+        signing_root(jwt_secret),
+        strangers(x.settings.rate_limit_per_minute, x.settings.rate_limit_burst) {}
 
   house& h;
   std::string jwt_secret;
-  int64_t started_ms = 0;  // of the monotonic clock
+  int64_t started_ms = 0;    // of the monotonic clock
+  std::string signing_root;  // what the signing secrets of API keys are derived from
+  address_limiter strangers;
 };
 
 struct route;
@@ -98,6 +106,7 @@ inline void forget(const call& c, const std::string& user_id) {
 
 // Groups of rows, each in its own file.
 void add_auth_routes(std::vector<route>&);
+void add_api_key_routes(std::vector<route>&);
 void add_job_routes(std::vector<route>&);
 void add_job_wish_routes(std::vector<route>&);
 void add_schedule_routes(std::vector<route>&);
