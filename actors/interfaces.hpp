@@ -25,7 +25,8 @@
 #define TROUPE_EACH_WISH_TYPE(X) X(job_changed) X(amend_job) X(redrive_job)
 
 // What is asked of `quotas`, wherever they are.
-#define TROUPE_EACH_QUOTA_TYPE(X) X(use_quota) X(quota_returned) X(quota_held) X(rate_place) X(rate_request) X(rate_verdict)
+#define TROUPE_EACH_QUOTA_TYPE(X) \
+  X(use_quota) X(quota_returned) X(quota_held) X(rate_place) X(rate_request) X(rate_verdict)
 
 // What attempts write.
 #define TROUPE_EACH_LOG_TYPE(X) X(log_piece) X(attempt_log) X(send_logs) X(log_mark) X(logs_stored) X(attempt_output)
@@ -199,8 +200,9 @@ using node_port = caf::typed_actor<
 /// A gateway as the others see it: passes everything on to whoever it is for.
 using gate_actor =
     dispatcher_port::extend<told<tell_job>, asked<cancel_job>, asked<await_job>, asked<amend_job>, asked<redrive_job>,
-                            asked<use_quota>, told<quota_returned>, told<quota_held>, told<send_run>, told<send_stop>, told<send_ack>, told<announce_nodes>, told<committed>,
-                            told<forget_credential>, told<forget_user>, told<shards_moved>>;
+                            asked<use_quota>, told<quota_returned>, told<quota_held>, told<send_run>, told<send_stop>,
+                            told<send_ack>, told<announce_nodes>, told<committed>, told<forget_credential>,
+                            told<forget_user>, told<shards_moved>>;
 
 using door_actor = caf::typed_actor<
     // Gives a nonce for one join.

@@ -144,8 +144,8 @@ struct do_work {
   using reply = work_done;
   std::function<void()> work;
 };
-/// Lets a request in, or says why not (unauthenticated; forbidden from that address). One beyond a limit comes back with
-/// a quota that says so.
+/// Lets a request in, or says why not (unauthenticated; forbidden from that address). One beyond a limit comes back
+/// with a quota that says so.
 struct admit {
   using reply = principal;
   std::string credential;

@@ -102,8 +102,8 @@ caf::result<principal> meter(quotas_pointer self, meter_request& x) {
   auto number = ++s.last_number;
   auto per_minute = x.who.rules ? x.who.rules->per_minute : 0;
   use_quota ask{x.who.user_id, x.who.tier, {{{}, number, x.stream}, x.who.key_id, per_minute}};
-  if (auto at = s.users.find(ask.user_id); at != s.users.end() && at->second.known &&
-                                           s.h->cluster.owns(shard_of(ask.user_id)))
+  if (auto at = s.users.find(ask.user_id);
+      at != s.users.end() && at->second.known && s.h->cluster.owns(shard_of(ask.user_id)))
     return told(std::move(x.who), count(self, at->second, ask), number);
   auto promise = self->make_response_promise<principal>();
   auto answer = [promise, who = std::move(x.who), number](const outcome<rate_verdict>& v) mutable {
@@ -256,14 +256,10 @@ quotas_actor::behavior_type quotas(quotas_pointer self, house* h) {
   for (auto& gate : h->cluster.others()) self->send(gate, quota_returned{{}, h->cluster.me(), 0});
   self->delayed_send(self, beat, tick{});
   return {
-      [self](meter_request& x) { return meter(self, x); },
-      [self](const request_ended& x) { ended(self, x); },
-      [self](use_quota& x) { return use(self, x); },
-      [self](const quota_returned& x) { returned(self, x); },
-      [self](const quota_held& x) { hold(self, x); },
-      [self](cluster_changed) { on_changed(self); },
-      [self](const release_shards& x) { release(self, x); },
-      [self](tick) { on_tick(self); },
+      [self](meter_request& x) { return meter(self, x); },   [self](const request_ended& x) { ended(self, x); },
+      [self](use_quota& x) { return use(self, x); },         [self](const quota_returned& x) { returned(self, x); },
+      [self](const quota_held& x) { hold(self, x); },        [self](cluster_changed) { on_changed(self); },
+      [self](const release_shards& x) { release(self, x); }, [self](tick) { on_tick(self); },
   };
 }
 

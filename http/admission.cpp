@@ -1,5 +1,5 @@
-// The order: the credential's form, whether it was refused a moment ago, its signature, then the session and the windows
-// behind it, then what the route asks for.
+// The order: the credential's form, whether it was refused a moment ago, its signature, then the session and the
+// windows behind it, then what the route asks for.
 #include "http/admission.hpp"
 
 #include <algorithm>
@@ -74,13 +74,12 @@ void admitted(const guest_ptr& g, const std::string& credential, principal who) 
 
 void ask_session(const guest_ptr& g, const std::string& credential, bool is_signed) {
   admit message{credential, g->request->remote_ip, is_signed, g->stream};
-  exchange(g->e.h, g->e.h.actors.sessions.get(), std::move(message), no_limit,
-           [g, credential](outcome<principal> who) {
-             auto* bad = std::get_if<failure>(&who);
-             if (bad == nullptr) return admitted(g, credential, std::move(std::get<principal>(who)));
-             if (bad->code == errc::unauthenticated) return g->refuse(stranger(g->e, *g->request, *bad, g->dialect));
-             g->refuse(error_reply(*bad, g->request->request_id, g->dialect));
-           });
+  exchange(g->e.h, g->e.h.actors.sessions.get(), std::move(message), no_limit, [g, credential](outcome<principal> who) {
+    auto* bad = std::get_if<failure>(&who);
+    if (bad == nullptr) return admitted(g, credential, std::move(std::get<principal>(who)));
+    if (bad->code == errc::unauthenticated) return g->refuse(stranger(g->e, *g->request, *bad, g->dialect));
+    g->refuse(error_reply(*bad, g->request->request_id, g->dialect));
+  });
 }
 
 void identify(const guest_ptr& g) {
@@ -149,15 +148,13 @@ void enter_open(const call_ptr& c) {
   auto& r = c->request;
   auto probe = c->row->path.starts_with("/health");  // a load balancer asks often
   auto wait_ms = probe ? 0 : c->e.strangers.refused_ms(r.remote_ip, c->e.h.now_ms());
-  if (wait_ms > 0)
-    return c->done(limited("too many requests without a credential", wait_ms, r.request_id, c->dialect));
+  if (wait_ms > 0) return c->done(limited("too many requests without a credential", wait_ms, r.request_id, c->dialect));
   c->row->run(c);
 }
 
 void enter_stream(edge& e, std::shared_ptr<const http_request> r, std::function<void(http_reply)> refuse,
                   std::function<void(const principal&, std::shared_ptr<void> place)> next) {
-  auto g = std::make_shared<guest>(
-      guest{e, std::move(r), error_dialect::canonical, true, std::move(refuse), {}});
+  auto g = std::make_shared<guest>(guest{e, std::move(r), error_dialect::canonical, true, std::move(refuse), {}});
   g->next = [&e, next = std::move(next)](const principal& who) { next(who, place_of(e.h, who)); };
   identify(g);
 }

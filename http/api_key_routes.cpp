@@ -67,7 +67,9 @@ json key_json(const key_view& k, time_ms now_ms) {
   return {{"id", x.id},
           {"name", x.name},
           {"prefix", x.prefix},
-          {"status", x.revoked_ms != 0 ? "revoked" : expired ? "expired" : "active"},
+          {"status", x.revoked_ms != 0 ? "revoked"
+                     : expired         ? "expired"
+                                       : "active"},
           {"scopes", k.rules.scopes},
           {"allowed_models", k.rules.models},
           {"allowed_ips", k.rules.networks},
@@ -93,8 +95,8 @@ json with_secret(const call& c, json answer, const std::string& secret, bool mus
 
 std::shared_ptr<const audit_entry> noted(const call& c, const char* action, const std::string& key_id) {
   auto& credential = c.who.key_id.empty() ? c.who.credential : c.who.key_id;
-  return std::make_shared<const audit_entry>(audit_entry{
-      c.who.user_id, credential, action, key_id, "ok", c.request.remote_ip, c.request.request_id, {}});
+  return std::make_shared<const audit_entry>(
+      audit_entry{c.who.user_id, credential, action, key_id, "ok", c.request.remote_ip, c.request.request_id, {}});
 }
 
 /// A key that may not do everything must not get one that may.
@@ -118,8 +120,13 @@ void make(const call_ptr& c) {
   auto now = c->e.h.now_ms();
   auto secret = "fsk_" + base64url(random_bytes(32));
   key_view k;
-  k.row = {new_id("key"), c->who.user_id, sha256_hex(secret), secret.substr(0, 12),
-           f.text("name", name_bytes_max, true), now, f.time("expires_at")};
+  k.row = {new_id("key"),
+           c->who.user_id,
+           sha256_hex(secret),
+           secret.substr(0, 12),
+           f.text("name", name_bytes_max, true),
+           now,
+           f.time("expires_at")};
   k.rules = read_rules(f);
   auto currency = f.currency("currency").value_or(asset::dgpu);
   change x;
@@ -135,7 +142,9 @@ void make(const call_ptr& c) {
   x.api_key = k.row;
   x.identity = std::make_shared<const identity_change>(std::move(steps));
   x.audit = noted(*c, "key.create", k.row.id);
-  auto count = [user = c->who.user_id, now](store_reader& db) { return db.identity().keys(user, keys_max, now).size(); };
+  auto count = [user = c->who.user_id, now](store_reader& db) {
+    return db.identity().keys(user, keys_max, now).size();
+  };
   ask_store(c, std::move(count), [=](size_t have) {
     if (have >= keys_max) return c->refuse({errc::conflict, "a thousand API keys are enough", {}, {}});
     commit_change(c, x, [=] { c->reply(201, with_secret(*c, key_json(k, now), secret, k.rules.must_sign)); });

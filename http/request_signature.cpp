@@ -70,8 +70,7 @@ void check_signature(edge& e, const http_request& r, const std::string& credenti
   auto expected = hex(hmac_sha256(text_to_sign(r, timestamp, nonce), signing_secret(e, credential)));
   if (!same_bytes(r.header(value_header), expected)) return next(wrong("X-Signature does not fit"));
   identity_change steps;
-  steps.steps.emplace_back(
-      nonce_use{credential, nonce, now_ms, (std::stoll(timestamp) + tolerance_s + 1) * 1'000});
+  steps.steps.emplace_back(nonce_use{credential, nonce, now_ms, (std::stoll(timestamp) + tolerance_s + 1) * 1'000});
   change x;
   x.identity = std::make_shared<const identity_change>(std::move(steps));
   exchange(e.h, e.h.actors.ledger.get(), commit_changes{{std::move(x)}}, no_limit,

@@ -1,5 +1,5 @@
-// Signed requests: an HMAC over method, target, body, time and a nonce that counts once. With it a request that somebody
-// overheard, its API key included, cannot be changed or sent again.
+// Signed requests: an HMAC over method, target, body, time and a nonce that counts once. With it a request that
+// somebody overheard, its API key included, cannot be changed or sent again.
 #pragma once
 
 #include "http/routes.hpp"

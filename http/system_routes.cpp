@@ -1,6 +1,7 @@
 // Health, and what an admin sets.
 #include "config/world.hpp"
 #include "http/routes.hpp"
+#include "model/tiers.hpp"
 
 namespace troupe {
 
@@ -34,8 +35,7 @@ void set_tier(const call_ptr& c) {
   if (auto bad = std::get_if<failure>(&body)) return c->refuse(*bad);
   fields f{std::get<json>(body)};
   auto tier = f.text("tier", 32, true);
-  static const std::set<std::string> known{"free", "standard", "basic", "pro", "premium", "enterprise", "unlimited"};
-  if (!known.contains(tier)) f.refuse("tier must be free, standard, pro, enterprise or unlimited");
+  if (!known_tier(tier)) f.refuse("tier must be free, standard, pro, enterprise or unlimited");
   if (auto bad = f.problem()) return c->refuse(*bad);
   auto id = c->params["id"];
   ask(c, c->e.h.actors.reader(), find_user{id}, [c, id, tier](const user_row& user) {

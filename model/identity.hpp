@@ -57,7 +57,8 @@ struct key_used {
   std::string key_id;
   time_ms used_ms = 0;
 };
-/// A signed request may come once: errc::conflict when this nonce of the credential is known. Forgotten after `ends_ms`.
+/// A signed request may come once: errc::conflict when this nonce of the credential is known. Forgotten after
+/// `ends_ms`.
 struct nonce_use {
   std::string credential, nonce;
   time_ms now_ms = 0, ends_ms = 0;

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "model/tiers.hpp"
+
 namespace troupe {
 
 namespace {
@@ -74,6 +76,12 @@ bool known_profile(std::string_view x) {
   return std::any_of(std::begin(tiers), std::end(tiers), [&](const tier_row& t) { return t.profile == x; });
 }
 
+bool known_tier(std::string_view tier) {
+  auto slash = tier.find('/');
+  if (slash == std::string_view::npos) return tier == "unlimited" || find_tier("default", tier) != nullptr;
+  return find_tier(tier.substr(0, slash), tier.substr(slash + 1)) != nullptr;
+}
+
 rate_rules rules_of(std::string_view profile, std::string_view tier) {
   auto slash = tier.find('/');
   if (slash != std::string_view::npos && known_profile(tier.substr(0, slash))) {
@@ -102,11 +110,11 @@ int64_t rate_meter::held(bool stream) const {
 rate_verdict rate_meter::ask(const rate_rules& rules, const rate_request& r, time_ms now_ms) {
   open_windows(now_ms);
   auto by_key = r.key_per_minute > 0 && !r.key_id.empty();
-  bound bounds[] = {{&counts_.minute, minute_ms, rules.per_minute, "requests a minute"},
-                    {&counts_.hour, hour_ms, rules.per_hour, "requests an hour"},
-                    {&counts_.day, day_ms, rules.per_day, "requests a day"},
-                    {by_key ? &counts_.keys[r.key_id] : nullptr, minute_ms, r.key_per_minute,
-                     "requests a minute of this key"}};
+  bound bounds[] = {
+      {&counts_.minute, minute_ms, rules.per_minute, "requests a minute"},
+      {&counts_.hour, hour_ms, rules.per_hour, "requests an hour"},
+      {&counts_.day, day_ms, rules.per_day, "requests a day"},
+      {by_key ? &counts_.keys[r.key_id] : nullptr, minute_ms, r.key_per_minute, "requests a minute of this key"}};
   rate_verdict v;
   for (auto& b : bounds)
     if (b.limit > 0 && b.window != nullptr && b.window->count >= b.limit)

@@ -55,7 +55,7 @@ struct rate_verdict {
   bool admitted = true;
   bool placed = false;  // its place is held until it is given back
   int64_t limit = 0, remaining = 0;
-  time_ms reset_ms = 0;  // when that window ends
+  time_ms reset_ms = 0;    // when that window ends
   int64_t retry_ms = 0;    // refused: not before
   int64_t settled_ms = 0;  // refused by what only time changes: so long the answer stays the same
   std::string why;         // refused: in words

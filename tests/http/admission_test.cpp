@@ -18,12 +18,13 @@ struct desk {
   edge e;
   std::string owner, key;  // of a user of tier unlimited, and a key of it without rules
 
-  explicit desk(int64_t per_minute = 0) : e{[&]() -> house& {
-                                                w.settings().rate_limit_per_minute = per_minute;
-                                                w.settings().rate_limit_burst = 5;
-                                                return w.h();
-                                              }(),
-                                              "a secret of the tests", 0} {
+  explicit desk(int64_t per_minute = 0)
+      : e{[&]() -> house& {
+            w.settings().rate_limit_per_minute = per_minute;
+            w.settings().rate_limit_burst = 5;
+            return w.h();
+          }(),
+          "a secret of the tests", 0} {
     key = w.must(w.actors().identity.get(), make_api_key{house_world::user, "k"}).api_key;
   }
 
@@ -89,9 +90,8 @@ std::string hex(const std::string& bytes) {
 http_request sign(http_request r, const std::string& secret, const std::string& nonce, time_ms at) {
   auto time = std::to_string(at / 1'000);
   auto text = r.method + "\n" + r.target + "\n" + sha256_hex(r.body) + "\n" + time + "\n" + nonce;
-  headers all{{"X-Signature", hex(hmac_sha256(text, secret))},
-              {"X-Signature-Timestamp", time},
-              {"X-Signature-Nonce", nonce}};
+  headers all{
+      {"X-Signature", hex(hmac_sha256(text, secret))}, {"X-Signature-Timestamp", time}, {"X-Signature-Nonce", nonce}};
   r.header = [all](std::string_view name) {
     auto found = all.find(name);
     return found == all.end() ? std::string{} : found->second;
@@ -198,7 +198,8 @@ TEST_CASE("a key has the scopes it was made with") {
 
 TEST_CASE("a restricted key makes no key that may more") {
   desk d;
-  for (json rules : {json{{"scopes", {"read", "write"}}}, json{{"spend_limit", "5"}}, json{{"allowed_models", {"m"}}}}) {
+  for (json rules :
+       {json{{"scopes", {"read", "write"}}}, json{{"spend_limit", "5"}}, json{{"allowed_models", {"m"}}}}) {
     auto made = d.make_key(rules);
     auto r = d.request("POST", "/api/api-keys", made["key"]);
     r.body = R"({"name":"wider"})";

@@ -5,6 +5,8 @@
 #include <random>
 #include <set>
 
+#include "model/tiers.hpp"
+
 namespace troupe {
 
 namespace {
@@ -85,7 +87,7 @@ TEST_CASE("places are given back by whoever took them, and a gateway that is gon
   auto refused = m.ask(two, {{"a", 2}, "", 0}, begin);
   CHECK_FALSE(refused.admitted);
   CHECK(refused.why == "2 requests at a time");
-  CHECK(refused.settled_ms == 0);  // one may end at any moment
+  CHECK(refused.settled_ms == 0);                              // one may end at any moment
   CHECK(m.ask(two, {{"a", 3, true}, "", 0}, begin).admitted);  // streams are counted by themselves
   CHECK_FALSE(m.ask(two, {{"a", 4, true}, "", 0}, begin).admitted);
   m.give_back("b", 1);
@@ -131,6 +133,9 @@ TEST_CASE("tiers: the contract's table, aliases, the originals' profiles; one th
   CHECK(rules_of("sprint", "pro").per_minute == 100);
   CHECK(rules_of("default", "sprint/pro") == rules_of("sprint", "pro"));
   CHECK(rules_of("sprint", "standard") == rules_of("default", "standard"));
+  for (auto tier : {"free", "basic", "unlimited", "sprint/pro", "aivillage/premium"}) CHECK(known_tier(tier));
+  for (auto bad : {"", "gold", "sprint/", "/pro", "sprint/unlimited", "sprint/standard", "gold/pro"})
+    CHECK_FALSE(known_tier(bad));
   CHECK(known_profile("aivillage"));
   CHECK_FALSE(known_profile("gold"));
 }
