@@ -195,11 +195,15 @@ server_options options_of(const config& settings) {
   return o;
 }
 
-/// All gateways know the same one: a token of one is good at every other.
+/// Made once; all gateways know the same one.
+std::string lasting_secret(const config& settings, store& db, const vault& v, const std::string& name) {
+  if (db.open_membership()) return shared_secret(db, v, name, random_hex(32));
+  return kept_secret(settings.data_dir + "/" + name + ".secret");
+}
+
+/// A token of one gateway is good at every other.
 std::string jwt_secret(const config& settings, store& db, const vault& v) {
-  if (!settings.jwt_secret.empty()) return settings.jwt_secret;
-  if (db.open_membership()) return shared_secret(db, v, "jwt", random_hex(32));
-  return kept_secret(settings.data_dir + "/jwt.secret");
+  return settings.jwt_secret.empty() ? lasting_secret(settings, db, v, "jwt") : settings.jwt_secret;
 }
 
 /// Actors point into house and edge, so these are declared before the system, whose end waits for the last actor.
@@ -220,6 +224,7 @@ int run_gateway(config& settings, stop_signal& stop) {
   sit_down(*h, settings);
   e.emplace(*h, jwt_secret(settings, *db, *secrets), h->steady());
   e->secrets = secrets;
+  e->signing_root = lasting_secret(settings, *db, *secrets, "signing");
   std::optional<dev_account> dev;
   if (settings.dev) dev = open_dev_account(*h);
   routes();  // throws when a row does not say who may

@@ -23,6 +23,9 @@ events_actor spawn_events(house&);
 /// Supervises the session of each credential.
 sessions_actor spawn_sessions(house&);
 
+/// Counts what users with limits ask for.
+quotas_actor spawn_quotas(house&);
+
 /// Registers and logs in. Blocks on the password hash.
 identity_actor spawn_identity(house&, run_on);
 errands_actor spawn_errands(house&, run_on);

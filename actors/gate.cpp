@@ -57,6 +57,12 @@ gate_actor::behavior_type gate(gate_pointer self, house* h) {
         x.passed_on = true;
         return self->delegate(a->jobs.get(), std::move(x));
       },
+      [=](use_quota& x) {
+        x.passed_on = true;
+        return self->delegate(a->quotas.get(), std::move(x));
+      },
+      [=](quota_returned& x) { hand_in(self, a->quotas, x); },
+      [=](quota_held& x) { hand_in(self, a->quotas, x); },
       [=](send_run& x) { hand_in_once(self, a->nodes, x); },
       [=](send_stop& x) { hand_in_once(self, a->nodes, x); },
       [=](send_ack& x) { hand_in_once(self, a->nodes, x); },

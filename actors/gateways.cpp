@@ -39,6 +39,7 @@ void tell_all(gateways_pointer self) {
     a.dispatcher.set(gate);
   self->send(a.own_dispatcher.get(), cluster_changed{});
   self->send(a.jobs.get(), cluster_changed{});
+  self->send(a.quotas.get(), cluster_changed{});
   self->send(a.nodes.get(), cluster_changed{});
 }
 
@@ -87,7 +88,7 @@ void give(gateways_pointer self, const std::map<int32_t, std::string>& gifts) {
     s.h->cluster.hand_over(shard);
     ask.shards.push_back(shard);
   }
-  if (!ask.shards.empty()) self->send(s.h->actors.jobs.get(), std::move(ask));
+  if (!ask.shards.empty()) self->send(s.h->actors.quotas.get(), std::move(ask));  // and then to `jobs`
 }
 
 /// Of two gateways the one with the greater id calls the other, so that there is one connection.

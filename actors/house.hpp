@@ -11,6 +11,7 @@
 
 #include "actors/interfaces.hpp"
 #include "actors/queue_gauge.hpp"
+#include "actors/refusal_memo.hpp"
 #include "config/config.hpp"
 #include "config/world.hpp"
 #include "model/limits.hpp"
@@ -81,6 +82,7 @@ private:
 struct directory {
   place<ledger_actor> ledger;
   place<sessions_actor> sessions;
+  place<quotas_actor> quotas;
   place<identity_actor> identity;
   place<errands_actor> errands;
   place<wallets_actor> wallets;
@@ -118,6 +120,7 @@ struct house {
   std::function<outcome<submission>(const std::string& body, time_ms now_ms)> read_job;
   cluster_map cluster;
   queue_gauge queue;  // of all users
+  refusal_memo refused;
 
   /// When what a provider earns now may be paid out.
   time_ms matures_ms() const { return now_ms() + settings.dispute_window_seconds * 1000; }

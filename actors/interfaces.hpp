@@ -7,6 +7,7 @@
 #include "actors/market.hpp"
 #include "actors/messages.hpp"
 #include "actors/preempt_messages.hpp"
+#include "actors/quota_messages.hpp"
 
 // clang-format off
 #define TROUPE_EACH_WIRE_TYPE(X) \
@@ -23,6 +24,10 @@
 // What is asked of `jobs`, wherever they are.
 #define TROUPE_EACH_WISH_TYPE(X) X(job_changed) X(amend_job) X(redrive_job)
 
+// What is asked of `quotas`, wherever they are.
+#define TROUPE_EACH_QUOTA_TYPE(X) \
+  X(use_quota) X(quota_returned) X(quota_held) X(rate_place) X(rate_request) X(rate_verdict)
+
 // What attempts write.
 #define TROUPE_EACH_LOG_TYPE(X) X(log_piece) X(attempt_log) X(send_logs) X(log_mark) X(logs_stored) X(attempt_output)
 
@@ -37,7 +42,7 @@
   X(node_silent) X(attempt_progress) X(attempt_done) X(rung) X(socket_drained) X(read_done) X(read_store) \
   X(change_money) X(let_in) X(put_out) X(records_changed) X(take_seat) X(cluster_changed) X(release_shards) \
   X(shards_released) X(dial_gateway) X(drain_agent) X(drain_due) X(attempt_checkpoint) X(send_drain) \
-  X(node_drains) X(work_done) X(do_work) X(tick) X(flush) X(leave)
+  X(node_drains) X(work_done) X(do_work) X(meter_request) X(request_ended) X(tick) X(flush) X(leave)
 // clang-format on
 
 #define TROUPE_LOCAL(T) CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::T)
@@ -82,6 +87,18 @@ using sessions_actor = caf::typed_actor<
     told<forget_user>,
     // INTERNAL: a session has been idle.
     told<passivate>>;
+
+using quotas_actor = caf::typed_actor<
+    // Counts a request of somebody with limits.
+    asked<meter_request>, told<request_ended>,
+    // The same, from other gateways.
+    asked<use_quota>, told<quota_returned>, told<quota_held>,
+    // The owners of shards changed.
+    told<cluster_changed>,
+    // Stores what it counted for these shards, then tells `jobs`.
+    told<release_shards>,
+    // INTERNAL: stores what was counted.
+    told<tick>>;
 
 using identity_actor = caf::typed_actor<
     // New user with a wallet and one API key.
@@ -183,8 +200,9 @@ using node_port = caf::typed_actor<
 /// A gateway as the others see it: passes everything on to whoever it is for.
 using gate_actor =
     dispatcher_port::extend<told<tell_job>, asked<cancel_job>, asked<await_job>, asked<amend_job>, asked<redrive_job>,
-                            told<send_run>, told<send_stop>, told<send_ack>, told<announce_nodes>, told<committed>,
-                            told<forget_credential>, told<forget_user>, told<shards_moved>>;
+                            asked<use_quota>, told<quota_returned>, told<quota_held>, told<send_run>, told<send_stop>,
+                            told<send_ack>, told<announce_nodes>, told<committed>, told<forget_credential>,
+                            told<forget_user>, told<shards_moved>>;
 
 using door_actor = caf::typed_actor<
     // Gives a nonce for one join.
@@ -290,6 +308,7 @@ using stream_actor = listener_actor::extend<
 CAF_BEGIN_TYPE_ID_BLOCK(troupe, first_custom_type_id)
 TROUPE_EACH_WIRE_TYPE(TROUPE_ADD)
 TROUPE_EACH_WISH_TYPE(TROUPE_ADD)
+TROUPE_EACH_QUOTA_TYPE(TROUPE_ADD)
 TROUPE_EACH_LOG_TYPE(TROUPE_ADD)
 TROUPE_EACH_LOCAL_TYPE(TROUPE_ADD)
 CAF_ADD_TYPE_ID(troupe, (troupe::agent_port))

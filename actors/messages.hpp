@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "actors/gate_messages.hpp"
+#include "actors/quota_messages.hpp"
 #include "model/change.hpp"
 #include "persistence/store.hpp"
 
@@ -133,6 +134,7 @@ struct principal {
   std::vector<spend_limit> limits;                // of the user and of the API key that asks
   std::shared_ptr<const credential_rules> rules;  // of the API key; null: none
   bool mfa = false;                               // the session was opened with a second factor
+  std::shared_ptr<const quota_taken> quota;       // what its limits say to this request; null: it has none
 };
 
 /// Work that is meant to be slow, or that waits for somebody: hashing, asking another server. Runs on the thread of
@@ -142,10 +144,20 @@ struct do_work {
   using reply = work_done;
   std::function<void()> work;
 };
-/// Lets a request in, or says why not (unauthenticated).
+/// Lets a request in, or says why not (unauthenticated; forbidden from that address). One beyond a limit comes back
+/// with a quota that says so.
 struct admit {
   using reply = principal;
   std::string credential;
+  std::string ip;
+  bool is_signed = false;  // and the signature is good
+  bool stream = false;     // a WebSocket, not a request
+};
+/// session -> quotas: counts it.
+struct meter_request {
+  using reply = principal;
+  principal who;
+  bool stream = false;
 };
 /// An entity has been idle: its supervisor lets it go.
 struct passivate {

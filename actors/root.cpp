@@ -56,6 +56,7 @@ std::vector<child_spec> cast_list(house& h, const cast_options& o) {
                     })});
   }
   list.push_back({"sessions", true, starter<sessions_actor>(a.sessions, [&h] { return spawn_sessions(h); })});
+  list.push_back({"quotas", true, starter<quotas_actor>(a.quotas, [&h] { return spawn_quotas(h); })});
   list.push_back(
       {"identity", true, starter<identity_actor>(a.identity, [&h, o] { return spawn_identity(h, o.blocking); })});
   list.push_back(
@@ -127,6 +128,7 @@ void stop_all(root_pointer self, const caf::error& why) {
   a.identity.set({});
   a.errands.set({});
   a.sessions.set({});
+  a.quotas.set({});
   for (auto& r : a.readers) r->set({});
   a.gate.set({});
   a.ledger.set({});

@@ -1,6 +1,8 @@
 // One session actor per credential (API key, login session): knows who it is and whether it still counts.
 #include "actors/actors.hpp"
 #include "actors/entities.hpp"
+#include "model/identity.hpp"
+#include "model/ip_range.hpp"
 
 namespace troupe {
 
@@ -20,13 +22,40 @@ struct session_state {
   bool reading = false;
   bool outdated = false;  // what is being read changed meanwhile
   bool leaving = false;
-  std::vector<caf::typed_response_promise<principal>> waiting;
+  bool metered = false;  // it has limits: `quotas` counts its requests
+  struct waiting_request {
+    admit ask;
+    caf::typed_response_promise<principal> promise;
+  };
+  std::vector<waiting_request> waiting;
   int64_t used = 0, used_before = 0;
 };
 
 using session_pointer = session_actor::stateful_pointer<session_state>;
 
 caf::error no_entry() { return to_error({errc::unauthenticated, "Invalid or expired credential", {}, {}}); }
+
+/// Why a credential that is good does not count here and now.
+std::optional<failure> barred(const principal& who, const admit& ask) {
+  if (!who.rules) return std::nullopt;
+  auto& networks = who.rules->networks;
+  auto here = [&](const std::string& x) { return in_range(ask.ip, x); };
+  if (!networks.empty() && std::none_of(networks.begin(), networks.end(), here))
+    return failure{errc::forbidden, "this API key may not be used from your address", {}, {}, "ADDRESS_NOT_ALLOWED"};
+  if (who.rules->must_sign && !ask.is_signed)
+    return failure{errc::unauthenticated, "requests with this API key must be signed", {}, {}, "SIGNATURE_REQUIRED"};
+  return std::nullopt;
+}
+
+void answer(session_pointer self, session_state::waiting_request& x) {
+  auto& s = self->state;
+  if (auto bad = barred(*s.who, x.ask))
+    x.promise.deliver(to_error(*bad));
+  else if (s.metered)
+    x.promise.delegate(s.h->actors.quotas.get(), meter_request{*s.who, x.ask.stream});
+  else
+    x.promise.deliver(*s.who);
+}
 
 void rest(session_pointer self) {
   if (self->state.leaving && self->state.waiting.empty()) self->quit();
@@ -52,10 +81,17 @@ void learned(session_pointer self, const credential_row& row) {
                       row.user.role,     row.user.tier,  s.credential,      row.user.created_ms,
                       std::move(key_id), row.limits,     row.rules,         row.mfa};
     s.expires_ms = row.expires_ms;
+    auto by_key = row.rules && row.rules->per_minute > 0;
+    s.metered = by_key || rules_of(s.h->settings.tier_profile, row.user.tier).bounded();
   } else {
     let_go(self);
   }
-  for (auto& p : waiting) good ? p.deliver(*s.who) : p.deliver(no_entry());
+  for (auto& x : waiting) {
+    if (good)
+      answer(self, x);
+    else
+      x.promise.deliver(no_entry());
+  }
   rest(self);
 }
 
@@ -63,7 +99,7 @@ void not_learned(session_pointer self, const caf::error& why) {
   auto& s = self->state;
   s.reading = s.outdated = false;
   auto unknown = to_failure(why).code == errc::not_found;
-  for (auto& p : std::exchange(s.waiting, {})) p.deliver(unknown ? no_entry() : why);
+  for (auto& x : std::exchange(s.waiting, {})) x.promise.deliver(unknown ? no_entry() : why);
   let_go(self);
   rest(self);
 }
@@ -81,23 +117,38 @@ void forget(session_pointer self, const std::string& user_id) {
   if (s.who && s.who->user_id == user_id) s.who.reset();
 }
 
-caf::result<principal> let_in(session_pointer self) {
+caf::result<principal> let_in(session_pointer self, admit& ask) {
   auto& s = self->state;
   s.used += 1;
   if (s.who) {
     if (s.expires_ms != 0 && s.expires_ms <= s.h->now_ms()) return no_entry();
+    if (auto bad = barred(*s.who, ask)) return to_error(*bad);
+    if (s.metered) return self->delegate(s.h->actors.quotas.get(), meter_request{*s.who, ask.stream});
     return *s.who;
   }
   auto promise = self->make_response_promise<principal>();
-  s.waiting.push_back(promise);
+  s.waiting.push_back({std::move(ask), promise});
   if (!std::exchange(s.reading, true)) read_credential(self);
   return promise;
+}
+
+/// Roughly, and not worth waiting for.
+void note_use(session_pointer self) {
+  auto& s = self->state;
+  auto steps = std::make_shared<identity_change>();
+  steps->steps.emplace_back(key_used{s.who->key_id, s.h->now_ms()});
+  change c;
+  c.identity = std::move(steps);
+  self->request(s.h->actors.ledger.get(), ledger_limit, commit_changes{{std::move(c)}})
+      .then([](const commit_results&) {}, [](const caf::error&) {});
 }
 
 void on_tick(session_pointer self) {
   auto& s = self->state;
   if (s.used == s.used_before && s.waiting.empty()) return let_go(self);
   s.used_before = s.used;
+  if (s.who && !s.who->key_id.empty()) note_use(self);
+  if (!s.h->cluster.alone()) s.who.reset();  // a word of another gateway may have been lost
   self->delayed_send(self, idle_check, tick{});
 }
 
@@ -106,7 +157,7 @@ session_actor::behavior_type session(session_pointer self, house* h, std::string
   self->state.credential = std::move(credential);
   self->delayed_send(self, idle_check, tick{});
   return {
-      [self](const admit&) { return let_in(self); },
+      [self](admit& ask) { return let_in(self, ask); },
       [self](const forget_user& x) { forget(self, x.user_id); },
       [self](tick) { on_tick(self); },
       [self](leave) {
@@ -146,10 +197,12 @@ sessions_actor::behavior_type sessions(sessions_pointer self, house* h) {
         return self->delegate(to, std::move(ask));
       },
       [self](const forget_credential& x) {
+        self->state.h->refused.forget(x.credential);
         self->state.live.let_go(self, x.credential);
         tell_others(self, x);
       },
       [self](const forget_user& x) {
+        self->state.h->refused.forget_user(x.user_id);
         self->state.live.each([&](const session_actor& s) { self->send(s, x); });
         tell_others(self, x);
       },

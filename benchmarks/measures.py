@@ -30,7 +30,25 @@ def gets(gateway, seconds):
     """Over a thousand jobs in turn, so that no single row is favoured."""
     jobs = gateway.ask("POST", "/api/v1/jobs/batch", {"jobs": [NOOP] * BATCH})["jobs"]
     paths = write(gateway.folder / "get.paths", "".join(f"/api/v1/jobs/{j['id']}\n" for j in jobs))
-    return wrk("get.lua", gateway.port, "/", CONNECTIONS, seconds, gateway.key, BENCH_PATHS=paths)["per_second"]
+    limited = limited_key(gateway, 1_000_000_000)  # counted, and never refused
+    return wrk("get.lua", gateway.port, "/", CONNECTIONS, seconds, limited, BENCH_PATHS=paths)["per_second"]
+
+
+def limited_key(gateway, per_minute):
+    return gateway.ask("POST", "/api/api-keys", {"name": "bench", "rate_limit_per_minute": per_minute})["key"]
+
+
+def refusals(gateway, seconds):
+    """The same, of a key that has used up its minute."""
+    key = limited_key(gateway, 1)
+    connection = gateway.connect()
+    for _ in range(2):
+        connection.request("GET", "/api/v1/account", headers={"Authorization": "Bearer " + key})
+        connection.getresponse().read()
+    connection.close()
+    got = wrk("get.lua", gateway.port, "/", CONNECTIONS, seconds, key, BENCH_PATHS=gateway.folder / "get.paths",
+              BENCH_REFUSED="1")
+    return got["per_second"]
 
 
 def posts(gateway, seconds):

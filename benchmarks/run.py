@@ -36,7 +36,9 @@ def figure(*words, **options):
 
 
 figure("nginx", "nginx `return 200` (reference)", "req/s")
-figure("get", "GET /api/v1/jobs/{id}, authenticated", "req/s", goals=(0.35, 0.5), relative=True)
+figure("get", "GET /api/v1/jobs/{id}, a key with a limit", "req/s", goals=(0.35, 0.5), relative=True)
+figure("refused", "  refused with 429", "req/s")
+figure("refused_ratio", "  refusals for each answer", "", goals=(1.5,))
 figure("post", "POST /api/v1/jobs, 64 connections", "jobs/s", goals=(6000,))
 figure("post_p99", "  its latency p99", "ms", LESS, goals=(30,))
 figure("batch", "POST /api/v1/jobs/batch, 1000 each", "jobs/s", goals=(25000,))
@@ -128,7 +130,11 @@ def queue(o, folder, books):
     """Requests that only need the front and the books: no node, nothing runs."""
     with gateway(o, folder, "queue", 0, books) as g:
         before = o.reference()  # around what is compared with it, so that a machine that slows down slows both
-        note("get", measures.gets(g, o.seconds))
+        answered = measures.gets(g, o.seconds)
+        refused = measures.refusals(g, o.seconds)
+        note("get", answered)
+        note("refused", refused)
+        note("refused_ratio", refused / answered)
         note("nginx", (before + o.reference()) / 2)
         rate, p99 = measures.posts(g, o.seconds)
         note("post", rate)

@@ -12,6 +12,7 @@
 #include "config/prices.hpp"
 #include "config/text.hpp"
 #include "config/values.hpp"
+#include "model/rate_limits.hpp"
 
 namespace troupe {
 
@@ -83,6 +84,8 @@ void check_words(const config& c, const settings& given) {
   auto is_postgres = c.database.starts_with("postgresql://") || c.database.starts_with("postgres://");
   if (!c.database.empty() && !is_postgres)
     throw origin_of(given, "database").bad(c.database, "does not start with postgresql://");
+  if (!known_profile(c.tier_profile))
+    throw origin_of(given, "tier-profile").bad(c.tier_profile, "is not default, fabstir, aivillage or sprint");
 }
 
 void check_readable(const origin& of, const std::string& path) {

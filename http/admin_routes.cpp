@@ -6,6 +6,7 @@
 #include "http/usage_json.hpp"
 #include "model/identity.hpp"
 #include "model/spending.hpp"
+#include "model/tiers.hpp"
 
 namespace troupe {
 
@@ -26,8 +27,8 @@ json user_json(const known_user& u) {
           {"created_at", time_json(u.row.created_ms)}};
 }
 
-const std::set<std::string> roles{"user", "provider", "admin"}, states{"active", "suspended"},
-    tiers{"free", "standard", "basic", "pro", "premium", "enterprise", "unlimited"};
+const std::set<std::string> roles{"user", "provider", "admin"}, states{"active", "suspended"};
+constexpr auto tier_words = "tier must be free, standard, pro, enterprise or unlimited";
 
 /// What is wrong, or nothing.
 std::optional<std::string> read_filter(const std::string& query, user_filter& f) {
@@ -38,7 +39,7 @@ std::optional<std::string> read_filter(const std::string& query, user_filter& f)
   f.before_id = query_value(query, "before");
   if (!f.role.empty() && !roles.contains(f.role)) return "role must be user, provider or admin";
   if (!f.status.empty() && !states.contains(f.status)) return "status must be active or suspended";
-  if (!f.tier.empty() && !tiers.contains(f.tier)) return "tier must be free, standard, pro, enterprise or unlimited";
+  if (!f.tier.empty() && !known_tier(f.tier)) return tier_words;
   auto read_day = [&](const char* name, time_ms after, time_ms& to) {
     auto text = query_value(query, name);
     auto day = parse_day(text.substr(0, 10));
@@ -89,15 +90,16 @@ std::optional<failure> read_patch(const call& c, user_patch& p) {
   if (auto bad = std::get_if<failure>(&body)) return *bad;
   auto& object = std::get<json>(body);
   fields f{object};
-  auto word = [&](const char* name, const std::set<std::string>& known, const char* why) {
+  auto word = [&](const char* name, auto known, const char* why) {
     auto text = f.text(name, 32);
     if (!object.contains(name)) return std::optional<std::string>{};
-    if (!known.contains(text)) f.refuse(why);
+    if (!known(text)) f.refuse(why);
     return std::optional{text};
   };
-  p.tier = word("tier", tiers, "tier must be free, standard, pro, enterprise or unlimited");
-  p.role = word("role", roles, "role must be user, provider or admin");
-  p.status = word("status", states, "status must be active or suspended");
+  auto in = [](auto& words) { return [&words](const std::string& x) { return words.contains(x); }; };
+  p.tier = word("tier", known_tier, tier_words);
+  p.role = word("role", in(roles), "role must be user, provider or admin");
+  p.status = word("status", in(states), "status must be active or suspended");
   if (!p.tier && !p.role && !p.status) f.refuse("tier, role or status is needed");
   return f.problem();
 }

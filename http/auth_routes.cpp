@@ -1,9 +1,8 @@
-// People: register, log in, who am I, API keys. All path aliases of the contract are rows of the same work.
+// People: register, log in, who am I. All path aliases of the contract are rows of the same work.
 #include "config/world.hpp"
 #include "http/audit.hpp"
 #include "http/jwt.hpp"
 #include "http/routes.hpp"
-#include "http/spend_fields.hpp"
 
 namespace troupe {
 
@@ -99,32 +98,6 @@ void who_am_i(const call_ptr& c) {
                  {"created_at", time_json(w.created_ms)}});
 }
 
-void make_key(const call_ptr& c) {
-  auto body = parse_object(c->request.body);
-  if (auto bad = std::get_if<failure>(&body)) return c->refuse(*bad);
-  fields f{std::get<json>(body)};
-  make_api_key message{c->who.user_id, f.text("name", name_bytes_max, true)};
-  static const std::map<std::string_view, std::string_view> ceilings{
-      {"daily_spend_limit", "day"}, {"monthly_spend_limit", "month"}, {"spend_limit", "total"}};
-  auto currency = f.currency("currency").value_or(asset::dgpu);
-  message.limits = read_limits(f, std::get<json>(body), ceilings, currency);
-  if (auto bad = f.problem()) return c->refuse(*bad);
-  message.audit = audit_of(*c);
-  auto limits = json::object();
-  for (auto& [name, period] : ceilings)
-    for (auto& x : message.limits)
-      if (x.period == period && x.limit > 0) limits[std::string{name}] = format_amount(x.limit);
-  ask(c, c->e.h.actors.identity.get(), std::move(message), [c, limits](const made_api_key& k) {
-    c->reply(201, {{"id", k.row.id},
-                   {"name", k.row.name},
-                   {"prefix", k.row.prefix},
-                   {"key", k.api_key},
-                   {"limits", limits},
-                   {"created_at", time_json(k.row.created_ms)},
-                   {"message", "Shown once: keep it safe"}});
-  });
-}
-
 }  // namespace
 
 void add_auth_routes(std::vector<route>& rows) {
@@ -135,8 +108,6 @@ void add_auth_routes(std::vector<route>& rows) {
     rows.push_back(audited("login", {"POST", path, access::open, "Log in; answers an access token", log_in_one}));
   for (auto path : {"/api/v1/auth/profile", "/auth/profile", "/api/users/me"})
     rows.push_back({"GET", path, access::user, "Who am I", who_am_i});
-  for (auto path : {"/api/api-keys", "/api/v1/api-keys"})
-    rows.push_back(audited("key.create", {"POST", path, access::user, "One more API key; shown once", make_key}));
 }
 
 }  // namespace troupe

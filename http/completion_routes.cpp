@@ -1,5 +1,6 @@
 // Text completions: one inference job, held, run and paid like any other; the answer waits for its end.
 #include "config/world.hpp"
+#include "http/admission.hpp"
 #include "http/job_json.hpp"
 #include "http/money_post.hpp"
 #include "http/routes.hpp"
@@ -134,6 +135,7 @@ void complete(const call_ptr& c) {
   auto stream = false;
   auto read = read_completion(std::get<json>(body), model, stream);
   if (auto bad = std::get_if<failure>(&read)) return c->refuse(*bad);
+  if (auto bad = barred_model(c->who, model)) return c->refuse(*bad);
   ask(c, c->e.h.actors.reader(), list_nodes{},
       [c, s = std::get<submission>(read), model, stream](const node_page& page) mutable {
         if (!served(page, model)) return c->refuse({errc::invalid, "Invalid model: no node serves it", {}, {}});

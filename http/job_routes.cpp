@@ -1,5 +1,6 @@
 // Jobs: submit one or many, look, list, cancel.
 #include "config/world.hpp"
+#include "http/admission.hpp"
 #include "http/job_json.hpp"
 #include "http/money_post.hpp"
 #include "http/routes.hpp"
@@ -28,6 +29,7 @@ outcome<job_entry> plan(const call& c, const json& body, const std::string& cont
   auto read = read_submission(body, now);
   if (auto bad = std::get_if<failure>(&read)) return *bad;
   auto& s = std::get<submission>(read);
+  if (auto bad = barred_model(c.who, s.spec.needs.model)) return *bad;
   if (auto bad = name_parents(s.spec.parents, batch)) return *bad;
   s.key_id = c.who.key_id;
   auto& settings = c.e.h.settings;

@@ -2,6 +2,7 @@
 #include "http/routes.hpp"
 
 #include "config/log.hpp"
+#include "http/admission.hpp"
 #include "http/audit.hpp"
 #include "http/jwt.hpp"
 
@@ -68,14 +69,6 @@ respond_fn logged(const http_request& r, respond_fn done) {
   };
 }
 
-void run_admitted(const route* row, const call_ptr& c, principal who) {
-  c->who = std::move(who);
-  auto refuse = [&](const char* why) { c->refuse({errc::forbidden, why, {}, {}}); };
-  if (row->needs == access::admin && c->who.role != "admin") return refuse("this needs the admin role");
-  if (row->needs == access::provider && c->who.role == "user") return refuse("this needs the provider role");
-  row->run(c);
-}
-
 void must_be_decided(const route& row) {
   auto name = std::string{row.verb} + " " + std::string{row.path};
   if (row.needs == access::undecided) throw std::logic_error{"nobody decided who may " + name};
@@ -91,6 +84,7 @@ const std::vector<route>& routes() {
     add_job_routes(rows);  // the hot ones first: the router looks from the top
     add_completion_routes(rows);
     add_auth_routes(rows);
+    add_api_key_routes(rows);
     add_schedule_routes(rows);
     add_log_routes(rows);
     add_money_routes(rows);
@@ -111,7 +105,10 @@ const std::vector<route>& routes() {
 
 outcome<std::string> credential_of(const edge& e, const http_request& r) {
   auto none = [](const char* why) { return failure{errc::unauthenticated, why, {}, {}}; };
-  std::string_view secret = r.api_key;
+  std::string in_query;  // the last place to look: what was sent first is what counts, good or bad
+  if (r.authorization.empty() && r.api_key.empty() && e.h.settings.api_key_query)
+    in_query = query_value(r.query, "api_key");
+  std::string_view secret = r.api_key.empty() ? in_query : r.api_key;
   if (!r.authorization.empty()) {
     auto scheme = std::string_view{r.authorization}.substr(0, 7);
     auto bearer = scheme.size() == 7 && (scheme == "Bearer " || scheme == "bearer ");
@@ -137,11 +134,7 @@ void serve_request(edge& e, http_request r, respond_fn done) {
   auto dialect = row->openai && r.error_dialect == "openai" ? error_dialect::openai : error_dialect::canonical;
   auto respond = logged(r, std::move(done));
   auto c = std::make_shared<call>(call{e, std::move(r), std::move(params), {}, dialect, std::move(respond), row});
-  if (row->needs == access::open) return row->run(c);
-  auto credential = credential_of(e, c->request);
-  if (auto bad = std::get_if<failure>(&credential)) return c->refuse(*bad);
-  ask(c, e.h.actors.sessions.get(), admit{std::move(std::get<std::string>(credential))},
-      [row, c](principal& who) { run_admitted(row, c, std::move(who)); });
+  row->needs == access::open ? enter_open(c) : enter(c);
 }
 
 size_t body_bound(const std::string& verb, const std::string& path) {

@@ -10,6 +10,7 @@
 
 #include "actors/exchange.hpp"
 #include "config/vault.hpp"
+#include "http/address_limiter.hpp"
 #include "http/json.hpp"
 #include "http/refusal_log.hpp"
 #include "http/server.hpp"
@@ -18,13 +19,20 @@ namespace troupe {
 
 /// What the edge needs besides the actors.
 struct edge {
-  edge(house& x, std::string secret, int64_t now_ms) : h(x), jwt_secret(std::move(secret)), started_ms(now_ms) {}
+  edge(house& x, std::string secret, int64_t now_ms)
+      : h(x),
+        jwt_secret(std::move(secret)),
+        started_ms(now_ms),
+        signing_root(jwt_secret),
+        strangers(x.settings.rate_limit_per_minute, x.settings.rate_limit_burst) {}
 
   house& h;
   std::string jwt_secret;
   std::shared_ptr<const vault> secrets = std::make_shared<const vault>(std::vector{random_hex(32)});
-  int64_t started_ms = 0;  // of the monotonic clock
+  int64_t started_ms = 0;    // of the monotonic clock
+  std::string signing_root;  // what the signing secrets of API keys are derived from
   refusal_log refusals{h};
+  address_limiter strangers;
 };
 
 struct route;
@@ -105,6 +113,7 @@ inline void forget(const call& c, const std::string& user_id) {
 
 // Groups of rows, each in its own file.
 void add_auth_routes(std::vector<route>&);
+void add_api_key_routes(std::vector<route>&);
 void add_job_routes(std::vector<route>&);
 void add_job_wish_routes(std::vector<route>&);
 void add_schedule_routes(std::vector<route>&);

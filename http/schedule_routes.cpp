@@ -1,6 +1,7 @@
 // Timetables: jobs that are submitted by the clock.
 #include "actors/job_change.hpp"
 #include "config/world.hpp"
+#include "http/admission.hpp"
 #include "http/job_json.hpp"
 #include "http/money_post.hpp"
 #include "http/routes.hpp"
@@ -94,6 +95,13 @@ void with_schedule(const call_ptr& c, Next next) {
   });
 }
 
+/// An API key with a list of models makes no timetable that asks for others.
+std::optional<failure> barred_job(const call_ptr& c, const schedule& s) {
+  auto read = read_submission_text(s.job, c->e.h.now_ms());
+  auto* job = std::get_if<submission>(&read);
+  return job == nullptr ? std::nullopt : barred_model(c->who, job->spec.needs.model);
+}
+
 void create(const call_ptr& c) {
   auto body = parse_object(c->request.body);
   if (auto bad = std::get_if<failure>(&body)) return c->refuse(*bad);
@@ -105,6 +113,7 @@ void create(const call_ptr& c) {
   blank.created_ms = now;
   auto read = read_schedule(std::get<json>(body), std::move(blank), now);
   if (auto bad = std::get_if<failure>(&read)) return c->refuse(*bad);
+  if (auto bad = barred_job(c, std::get<schedule>(read))) return c->refuse(*bad);
   auto made = rewritten(std::move(std::get<schedule>(read)), now);
   auto answer = schedule_json(made.schedules->next);
   commit_money(c, {c->who.user_id, std::move(made), 201, std::move(answer)});
@@ -117,6 +126,7 @@ void replace(const call_ptr& c) {
     auto now = c->e.h.now_ms();
     auto read = read_schedule(body, old, now);
     if (auto bad = std::get_if<failure>(&read)) return c->refuse(*bad);
+    if (auto bad = barred_job(c, std::get<schedule>(read))) return c->refuse(*bad);
     auto made = rewritten(std::move(std::get<schedule>(read)), now);
     auto answer = schedule_json(made.schedules->next);
     commit_money(c, {c->who.user_id, std::move(made), 200, std::move(answer)});
@@ -185,6 +195,7 @@ void run_now(const call_ptr& c) {
     auto read = read_submission_text(s.job, now);
     if (auto bad = std::get_if<failure>(&read)) return c->refuse(*bad);
     auto& wanted = std::get<submission>(read);
+    if (auto bad = barred_model(c->who, wanted.spec.needs.model)) return c->refuse(*bad);
     wanted.key_id = c->who.key_id;
     auto planned = plan_job(wanted, new_id("job"), s.user_id, h.settings.fee_bps, now, h.settings.prices);
     if (auto bad = std::get_if<failure>(&planned)) return c->refuse(*bad);

@@ -1,6 +1,7 @@
 // WebSocket streams of a user's events: /v1/stream and /ws. Resume with ?after=N; ?job_id= narrows to one job.
 #include "actors/actors.hpp"
 #include "config/world.hpp"
+#include "http/admission.hpp"
 #include "http/job_json.hpp"
 #include "http/routes.hpp"
 
@@ -11,6 +12,7 @@ namespace {
 struct stream_ask {
   std::string user_id, job_id;
   int64_t after = 0;
+  std::shared_ptr<void> place;  // among the user's streams, as long as the socket is open
 };
 
 using upgrade_fn = std::function<void(upgrade_answer)>;
@@ -39,7 +41,10 @@ socket_events attach(edge& e, const stream_ask& ask, const std::shared_ptr<web_s
   socket_events events;
   events.message = [socket, &e](const std::string& text) { socket->send(reply_frame(text, e.h.now_ms())); };
   events.drained = [stream] { tell_drained(stream); };
-  events.closed = [stream] { end_stream(stream); };
+  events.closed = [stream, place = ask.place]() mutable {
+    end_stream(stream);
+    place.reset();
+  };
   return events;
 }
 
@@ -50,8 +55,9 @@ void open(edge& e, const stream_ask& ask, const upgrade_fn& done) {
 }
 
 /// "From now on" is decided before the handshake is answered: what the client does afterwards is in the stream.
-void admitted(edge& e, const http_request& r, const principal& who, const upgrade_fn& done) {
-  stream_ask ask{who.user_id, query_value(r.query, "job_id"), 0};
+void admitted(edge& e, const http_request& r, const principal& who, std::shared_ptr<void> place,
+              const upgrade_fn& done) {
+  stream_ask ask{who.user_id, query_value(r.query, "job_id"), 0, std::move(place)};
   auto after = query_integer(r.query, "after", 0, std::numeric_limits<int64_t>::max(), -1);
   if (!after || (*after < 0 && r.query.find("after=") != std::string::npos))
     return done(refusal(error_reply({errc::invalid, "after must be a whole number from 0", {}, {}}, r.request_id)));
@@ -70,14 +76,12 @@ void admitted(edge& e, const http_request& r, const principal& who, const upgrad
 void serve_upgrade(edge& e, http_request r, upgrade_fn done) {
   if (r.path != "/v1/stream" && r.path != "/ws")
     return done(refusal(error_reply(404, "RESOURCE_NOT_FOUND", "Endpoint not found", r.request_id)));
-  auto credential = credential_of(e, r);
-  if (auto* bad = std::get_if<failure>(&credential)) return done(refusal(error_reply(*bad, r.request_id)));
   auto request = std::make_shared<http_request>(std::move(r));
-  exchange(e.h, e.h.actors.sessions.get(), admit{std::get<std::string>(credential)}, request_limit,
-           [&e, request, done](const outcome<principal>& who) {
-             if (auto* bad = std::get_if<failure>(&who)) return done(refusal(error_reply(*bad, request->request_id)));
-             admitted(e, *request, std::get<principal>(who), done);
-           });
+  enter_stream(
+      e, request, [done](http_reply x) { done(refusal(std::move(x))); },
+      [&e, request, done](const principal& who, std::shared_ptr<void> place) {
+        admitted(e, *request, who, std::move(place), done);
+      });
 }
 
 }  // namespace troupe

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "model/job_spec.hpp"
+#include "model/rate_limits.hpp"
 
 namespace troupe {
 
@@ -31,8 +32,42 @@ struct user_patch {
   time_ms at_ms = 0;  // of a new status
 };
 
+/// What was counted of a user's requests, instead of what was stored before.
+struct rate_counts_put {
+  std::string user_id;
+  rate_counts counts;
+};
+
+/// What a new API key of the same change is good for.
+struct key_rules_put {
+  std::string key_id;
+  credential_rules rules;
+};
+/// The key gets another secret; the one before stays good until `old_ends_ms`. errc::conflict when the key was revoked
+/// or has ended.
+struct key_rotate {
+  std::string key_id, new_hash, new_prefix;
+  time_ms now_ms = 0, old_ends_ms = 0;
+};
+struct key_revoke {
+  std::string key_id;
+  time_ms revoked_ms = 0;
+};
+/// It was used at about this time.
+struct key_used {
+  std::string key_id;
+  time_ms used_ms = 0;
+};
+/// A signed request may come once: errc::conflict when this nonce of the credential is known. Forgotten after
+/// `ends_ms`.
+struct nonce_use {
+  std::string credential, nonce;
+  time_ms now_ms = 0, ends_ms = 0;
+};
+
 /// One step of an identity_change. Each is written under its own condition; a step that does not hold refuses all.
-using identity_step = std::variant<user_patch>;
+using identity_step =
+    std::variant<user_patch, rate_counts_put, key_rules_put, key_rotate, key_revoke, key_used, nonce_use>;
 
 struct identity_change {
   std::vector<identity_step> steps;

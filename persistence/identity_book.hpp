@@ -2,6 +2,7 @@
 #pragma once
 
 #include "model/identity.hpp"
+#include "persistence/key_book.hpp"
 #include "persistence/sql.hpp"
 
 #include "model/change.hpp"
@@ -20,8 +21,17 @@ public:
 private:
   bool check_step(const user_patch&, change_result&);
   void write_step(const user_patch&);
+  template <class Step>
+  bool check_step(const Step& x, change_result& r) {
+    return keys_.check(x, r);
+  }
+  template <class Step>
+  void write_step(const Step& x) {
+    keys_.write(x);
+  }
 
   statement any_user_, other_admin_, is_admin_, patch_user_;
+  key_book keys_;
 };
 
 }  // namespace troupe::sql

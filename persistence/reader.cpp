@@ -64,7 +64,10 @@ public:
   int64_t last_event() override;
   std::optional<user_row> find_user(const std::string& id) override { return user(find_user_, id); }
   std::optional<user_row> find_user_by_login(const std::string& email_or_username) override;
-  std::optional<credential_row> find_api_key(const std::string& hash) override { return credential(find_key_, hash); }
+  std::optional<credential_row> find_api_key(const std::string& hash) override {
+    auto found = credential(find_key_, hash);
+    return found ? found : credential(find_old_key_, hash);
+  }
   std::optional<credential_row> find_session(const std::string& id) override { return credential(find_session_, id); }
   std::optional<node_key_row> find_node_key(const std::string& key_id) override;
   std::vector<node_row> list_nodes() override;
@@ -144,6 +147,12 @@ private:
                       "SELECT u.id,email,username,organization,password_hash,role,tier,u.created_ms,"
                       "k.id,expires_ms,revoked_ms,status,0,scopes,models,networks,per_minute,must_sign FROM api_keys k "
                       "JOIN users u ON u.id=user_id WHERE key_hash=?"};
+  /// A secret that was replaced ends before its key may.
+  statement find_old_key_{db_,
+                          "SELECT u.id,email,username,organization,password_hash,role,tier,u.created_ms,k.id,"
+                          "CASE WHEN expires_ms=0 OR expires_ms>ends_ms THEN ends_ms ELSE expires_ms END,"
+                          "revoked_ms,status,0,scopes,models,networks,per_minute,must_sign FROM old_keys o"
+                          " JOIN api_keys k ON k.id=o.key_id JOIN users u ON u.id=user_id WHERE o.key_hash=?"};
   statement find_session_{
       db_,
       "SELECT u.id,email,username,organization,password_hash,role,tier,u.created_ms,"

@@ -106,3 +106,30 @@ TEST_CASE("the market arrives as it was") {
   CHECK(got.devices[0].free_mb == 1'000);
   CHECK(got.waiting == m.waiting);
 }
+
+TEST_CASE("a question about limits, its answer, and what is under way arrive whole") {
+  wire w;
+  auto q = w.sent(use_quota{"user_1", "free", {{"gw_a", 1LL << 50, true}, "key_1", 7}, true});
+  CHECK(q.user_id == "user_1");
+  CHECK(q.tier == "free");
+  CHECK(q.request.place == rate_place{"gw_a", 1LL << 50, true});
+  CHECK(q.request.key_id == "key_1");
+  CHECK(q.request.key_per_minute == 7);
+  CHECK(q.passed_on);
+  auto v = w.sent(rate_verdict{false, true, 10, 3, 1LL << 41, 900, 800, "10 requests a minute"});
+  CHECK_FALSE(v.admitted);
+  CHECK(v.placed);
+  CHECK(v.limit == 10);
+  CHECK(v.remaining == 3);
+  CHECK(v.reset_ms == 1LL << 41);
+  CHECK(v.retry_ms == 900);
+  CHECK(v.settled_ms == 800);
+  CHECK(v.why == "10 requests a minute");
+  auto back = w.sent(quota_returned{"user_1", "gw_a", 9});
+  CHECK(back.user_id == "user_1");
+  CHECK(back.gateway == "gw_a");
+  CHECK(back.number == 9);
+  auto held = w.sent(quota_held{"user_1", {"gw_a", 9, true}});
+  CHECK(held.user_id == "user_1");
+  CHECK(held.place == rate_place{"gw_a", 9, true});
+}

@@ -231,6 +231,7 @@ TEST_CASE("the price is a decimal and never rounded") {
 TEST_CASE("words of the log options are checked in any case") {
   CHECK(from_flags({{"log-level", "DEBUG"}}).log_level == "DEBUG");
   CHECK(has(refusal("log-level", "loud"), "--log-level: \"loud\""));
+  CHECK(has(refusal("tier-profile", "gold"), "--tier-profile: \"gold\""));
   CHECK(has(refusal(sources{{}, {{"LOG_FORMAT", "xml"}}}), "LOG_FORMAT: \"xml\""));
   CHECK(log::parse_level("warning") == log::level::warn);
   CHECK(log::parse_form("auto") == log::form::automatic);

@@ -5,6 +5,7 @@
 
 #include "tests/persistence/conformance_fleet.hpp"
 #include "tests/persistence/conformance_jobs.hpp"
+#include "tests/persistence/conformance_keys.hpp"
 #include "tests/persistence/conformance_logs.hpp"
 #include "tests/persistence/conformance_money.hpp"
 #include "tests/persistence/conformance_people.hpp"

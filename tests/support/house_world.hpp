@@ -39,6 +39,7 @@ public:
     auto pattern = (std::filesystem::temp_directory_path() / "troupe_house_XXXXXX").string();
     if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error{"no folder for the test"};
     folder_ = pattern;
+    settings_.rate_limit_per_minute = 0;
     log::open(log::level::off, log::form::json);
     db_ = open_store(folder_, "");
     open();
@@ -194,9 +195,9 @@ private:
   }
   void add_people() {
     change c;
-    c.user = user_row{user, "alice@example.org", "alice", "", "x", "user", "free", wall};
+    c.user = user_row{user, "alice@example.org", "alice", "", "x", "user", "unlimited", wall};
     commit(c);
-    c.user = user_row{provider, "bob@example.org", "bob", "", "x", "provider", "free", wall};
+    c.user = user_row{provider, "bob@example.org", "bob", "", "x", "provider", "unlimited", wall};
     commit(c);
     change k;
     k.node_key = make_node_key(node_key, provider, "nodes", wall);
