@@ -3,6 +3,7 @@
 //   #include "tests/persistence/store_conformance.hpp"
 #pragma once
 
+#include "tests/persistence/conformance_audit.hpp"
 #include "tests/persistence/conformance_fleet.hpp"
 #include "tests/persistence/conformance_jobs.hpp"
 #include "tests/persistence/conformance_keys.hpp"
