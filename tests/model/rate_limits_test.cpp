@@ -1,3 +1,4 @@
+// Tiers and windows: exact numbers, whatever comes when; and the same as a naive meter says, request by request.
 #include "model/rate_limits.hpp"
 
 #include <doctest/doctest.h>
