@@ -133,7 +133,8 @@ void carry_limits(const call_ptr& c, const principal& who) {
 }  // namespace
 
 void enter(const call_ptr& c) {
-  auto g = std::make_shared<guest>(guest{c->e, {c, &c->request}, c->dialect, false, c->done, {}});
+  auto g = std::make_shared<guest>(guest{c->e, {c, &c->request}, c->dialect, false, {}, {}});
+  g->refuse = [c](http_reply x) { c->done(std::move(x)); };
   g->next = [c](principal who) {
     carry_limits(c, who);
     c->who = std::move(who);

@@ -6,7 +6,7 @@
 
 namespace troupe {
 
-/// One of the three headers is there: then all must be good.
+/// It has one: then it must be good, whoever asks for it.
 bool has_signature(const http_request&);
 
 /// What a request is signed with. Derived from a secret of the installation (a file with SQLite, a row of the gateways'

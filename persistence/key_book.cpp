@@ -18,7 +18,9 @@ key_book::key_book(connection& db)
       put_rules_{db, "UPDATE api_keys SET scopes=?, models=?, networks=?, per_minute=?, must_sign=? WHERE id=?"},
       any_live_{db, "SELECT 1 FROM api_keys WHERE id=? AND revoked_ms=0 AND (expires_ms=0 OR expires_ms>?)"},
       any_key_{db, "SELECT 1 FROM api_keys WHERE id=?"},
-      keep_old_{db, "INSERT INTO old_keys(key_hash,key_id,ends_ms) SELECT key_hash,id,? FROM api_keys WHERE id=?"},
+      keep_old_{db,
+                "INSERT INTO old_keys(key_hash,key_id,ends_ms) SELECT key_hash,id,CAST(? AS BIGINT) FROM api_keys "
+                "WHERE id=?"},
       put_secret_{db, "UPDATE api_keys SET key_hash=?, prefix=? WHERE id=?"},
       revoke_{db, "UPDATE api_keys SET revoked_ms=? WHERE id=? AND revoked_ms=0"},
       end_old_{db, "DELETE FROM old_keys WHERE key_id=? AND ends_ms<=?"},

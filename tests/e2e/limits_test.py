@@ -5,7 +5,7 @@ import time
 import unittest
 
 from cluster_test import Cluster
-from house import PATIENCE, Client, House, free_port, rows, until
+from house import Client, House, free_port, rows, until
 from stream import Refused, Stream
 
 JOB_SHARDS = 64
@@ -31,7 +31,7 @@ def for_a_minute(clients, per_second=20):
     """One request after the other, in turn over the clients, for the minute that begins with the first answer."""
     answers, pace = [], threading.Event()
     began = time.monotonic()
-    while time.monotonic() < began + 59.5:
+    while time.monotonic() < began + 58.5:  # what is sent then is there before the minute is over
         answers.append(clients[len(answers) % len(clients)].get("/api/v1/account"))
         due = began + len(answers) / per_second
         pace.wait(max(0, due - time.monotonic()))
@@ -55,7 +55,7 @@ class a_free_user_gets_ten_requests_a_minute(House):
     def test_20_requests_a_second_for_a_minute_and_exactly_ten_are_answered(self):
         user = free_user(self.server.dev["base_url"], "a-minute@example.org")
         answers = for_a_minute([user])
-        self.assertGreater(len(answers), 600 / PATIENCE)
+        self.assertGreater(len(answers), 200)
         good = [x for x in answers if x.status == 200]
         self.assertEqual(len(good), 10)
         self.assertEqual({x.status for x in answers}, {200, 429})

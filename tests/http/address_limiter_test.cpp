@@ -1,3 +1,4 @@
+// Strangers by address: their number, their burst, and the memory that they may take.
 #include "http/address_limiter.hpp"
 
 #include <doctest/doctest.h>

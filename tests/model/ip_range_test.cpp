@@ -1,3 +1,4 @@
+// Addresses and ranges: read as the operating system reads them, and nothing else is one.
 #include "model/ip_range.hpp"
 
 #include <arpa/inet.h>

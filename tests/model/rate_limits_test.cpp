@@ -1,3 +1,4 @@
+// Tiers and windows: exact numbers, whatever comes when; and the same as a naive meter says, request by request.
 #include "model/rate_limits.hpp"
 
 #include <doctest/doctest.h>
@@ -91,6 +92,7 @@ TEST_CASE("places are given back by whoever took them, and a gateway that is gon
   CHECK(m.ask(two, {{"a", 3, true}, "", 0}, begin).admitted);  // streams are counted by themselves
   CHECK_FALSE(m.ask(two, {{"a", 4, true}, "", 0}, begin).admitted);
   m.give_back("b", 1);
+  CHECK(m.places() == std::vector<rate_place>{{"a", 1}, {"a", 3, true}});
   CHECK(m.ask(two, {{"a", 5}, "", 0}, begin).admitted);
   m.give_back_all("a");
   CHECK(m.places().empty());
