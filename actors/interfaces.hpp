@@ -24,7 +24,8 @@
 #define TROUPE_EACH_WISH_TYPE(X) X(job_changed) X(amend_job) X(redrive_job)
 
 // What attempts write.
-#define TROUPE_EACH_LOG_TYPE(X) X(log_piece) X(attempt_log) X(send_logs) X(log_mark) X(logs_stored) X(attempt_output)
+#define TROUPE_EACH_LOG_TYPE(X) X(log_piece) X(attempt_log) X(send_logs) X(log_mark) \
+  X(log_refusal) X(logs_stored) X(attempt_output)
 
 // clang-format off
 #define TROUPE_EACH_LOCAL_TYPE(X) \
