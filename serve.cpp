@@ -236,6 +236,7 @@ int run_gateway(config& settings, stop_signal& stop) {
             {{"url", base_url}, {"cluster", to_string(settings.cluster_listen)}, {"data_dir", settings.data_dir}});
   auto orderly = stop.wait();
   log::info("stopping");
+  e->stops = true;
   server->stop(static_cast<int>(settings.drain_seconds) * 1000);
   return orderly ? 0 : 1;
 }

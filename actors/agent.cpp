@@ -285,6 +285,7 @@ void joined(agent_pointer self, const node_welcome& w, const node_port& gateway)
   send_gathered_logs(self);
   s.tell({true, w.node_id, w.gateways});
   s.checkpoint_bytes_max = w.checkpoint_bytes_max;
+  s.environment.artifact_bytes_max = std::min(s.artifact_bytes_max, w.artifact_bytes_max);
   heed_drain(self, w.drain_left_ms);
   beat_later(self);
 }
@@ -325,6 +326,7 @@ agent_actor::behavior_type agent(agent_pointer self, join_node offer, std::strin
   s.offer = std::move(offer);
   s.node_key = std::move(node_key);
   s.environment = std::move(environment);
+  s.artifact_bytes_max = s.environment.artifact_bytes_max;
   s.steady = std::move(steady);
   s.tell = std::move(tell);
   s.drained = std::move(drained);

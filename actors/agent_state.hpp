@@ -55,6 +55,7 @@ struct agent_state {
   log_post logs;  // what attempts wrote and no gateway has stored
   bool logs_soon = false;
   int64_t logs_sent_ms = 0;
+  int64_t logs_batch = 0;  // the newest
   uint64_t beat_round = 0;
   bool joining = false;  // one attempt at a time
 
@@ -63,6 +64,7 @@ struct agent_state {
   bool sent_home = false;     // an operator wants it to take nothing new
   int64_t preempt_at_ms = 0;  // monotonic: while it drains, when what runs goes back
   int64_t checkpoint_bytes_max = 0;
+  int64_t artifact_bytes_max = 0;  // of its own
   bool is_draining() const { return leaves || sent_home; }
 };
 

@@ -46,7 +46,7 @@ struct node_welcome {
   std::vector<lease_ref> stop;        // attempts that are no longer this node's
   std::vector<std::string> gateways;  // other doors, HOST:PORT, should this one be gone
   int64_t drain_left_ms = -1;         // an operator wants what still runs then to go back; -1: not draining
-  int64_t checkpoint_bytes_max = 0;
+  int64_t checkpoint_bytes_max = 0, artifact_bytes_max = 0;  // of an attempt, that are stored
 };
 
 struct beat_reply {
@@ -123,7 +123,7 @@ auto inspect(I& f, join_node& x) {
 template <class I>
 auto inspect(I& f, node_welcome& x) {
   return f(x.node_id, x.session, x.beat_interval_ms, x.lease_ttl_ms, x.stop, x.gateways, x.drain_left_ms,
-           x.checkpoint_bytes_max);
+           x.checkpoint_bytes_max, x.artifact_bytes_max);
 }
 template <class I>
 auto inspect(I& f, node_beat& x) {

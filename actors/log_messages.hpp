@@ -16,6 +16,7 @@ struct attempt_log {
 /// agent -> node. Repeated until acknowledged.
 struct send_logs {
   int64_t session = 0;
+  int64_t batch = 0;  // counted by the agent
   std::vector<attempt_log> logs;
 };
 struct log_mark {
@@ -24,10 +25,16 @@ struct log_mark {
   int64_t end = 0;  // stored up to here
   bool last = false;
 };
-/// node -> agent. Of `refused` attempts nothing will ever be stored.
+struct log_refusal {
+  lease_ref lease;
+  std::string stream;
+};
+/// node -> agent: what became of a batch. What is neither stored nor refused is to be said again; of what is refused
+/// nothing will ever be stored.
 struct logs_stored {
+  int64_t batch = 0;
   std::vector<log_mark> marks;
-  std::vector<lease_ref> refused;
+  std::vector<log_refusal> refused;
 };
 
 /// INTERNAL to the agent, from the attempts' threads.
@@ -43,15 +50,19 @@ auto inspect(I& f, attempt_log& x) {
 }
 template <class I>
 auto inspect(I& f, send_logs& x) {
-  return f(x.session, x.logs);
+  return f(x.session, x.batch, x.logs);
 }
 template <class I>
 auto inspect(I& f, log_mark& x) {
   return f(x.lease, x.stream, x.end, x.last);
 }
 template <class I>
+auto inspect(I& f, log_refusal& x) {
+  return f(x.lease, x.stream);
+}
+template <class I>
 auto inspect(I& f, logs_stored& x) {
-  return f(x.marks, x.refused);
+  return f(x.batch, x.marks, x.refused);
 }
 template <class I>
 auto inspect(I& f, attempt_output& x) {

@@ -8,7 +8,12 @@
 namespace troupe {
 
 void log_post::add(attempt_output x) {
-  auto& s = streams_[{x.lease, x.stream}];
+  auto at = streams_.try_emplace({x.lease, x.stream}).first;
+  auto& s = at->second;
+  if (s.refused) {
+    if (x.last) streams_.erase(at);
+    return;
+  }
   s.bytes += x.bytes;
   s.last = s.last || x.last;
   unsent_ += x.bytes.size();
@@ -34,38 +39,42 @@ std::vector<attempt_log> log_post::take() {
 }
 
 void log_post::stored(const log_mark& m) {
-  flight_ = 0;  // each batch is acknowledged as a whole
   auto found = streams_.find({m.lease, m.stream});
   if (found == streams_.end()) return;
   auto& s = found->second;
-  auto done = std::clamp<int64_t>(m.end - s.start, 0, std::ssize(s.bytes));
-  if (static_cast<size_t>(done) > s.sent) {
-    unsent_ -= static_cast<size_t>(done) - s.sent;
-    s.sent = static_cast<size_t>(done);
+  auto done = static_cast<size_t>(std::clamp<int64_t>(m.end - s.start, 0, std::ssize(s.bytes)));
+  if (done > s.sent) {
+    unsent_ -= done - s.sent;
+    s.sent = done;
   }
-  s.bytes.erase(0, static_cast<size_t>(done));
-  s.start += done;
-  s.sent -= static_cast<size_t>(done);
+  s.bytes.erase(0, done);
+  s.start += static_cast<int64_t>(done);
+  s.sent -= done;
   if (m.last && s.last && s.bytes.empty()) streams_.erase(found);
 }
 
-void log_post::refused(const lease_ref& lease) {
-  flight_ = 0;
-  for (auto i = streams_.begin(); i != streams_.end();) {
-    auto ours = i->first.first == lease;
-    if (ours) unsent_ -= i->second.bytes.size() - i->second.sent;
-    i = ours ? streams_.erase(i) : std::next(i);
-  }
+void log_post::refused(const log_refusal& r) {
+  auto found = streams_.find({r.lease, r.stream});
+  if (found == streams_.end()) return;
+  auto& s = found->second;
+  unsent_ -= s.bytes.size() - s.sent;
+  if (s.last)
+    streams_.erase(found);
+  else
+    s = {.refused = true};
 }
 
-void log_post::again() {
+bool log_post::again() {
+  auto all_stored = true;
   flight_ = 0;
   unsent_ = 0;
   for (auto& [at, s] : streams_) {
+    all_stored = all_stored && s.sent == 0 && !s.last_sent;
     s.sent = 0;
     s.last_sent = false;
     unsent_ += s.bytes.size();
   }
+  return all_stored;
 }
 
 }  // namespace troupe

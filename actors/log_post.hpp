@@ -13,9 +13,11 @@ public:
   /// What was not sent yet, as much as may be under way at once.
   std::vector<attempt_log> take();
   void stored(const log_mark&);
-  void refused(const lease_ref&);
-  /// What is under way got lost: all that is not stored is sent again.
-  void again();
+  /// Nobody will ever want more of that stream.
+  void refused(const log_refusal&);
+  /// Nothing is under way any more, it got lost or was answered: what is not stored is to be sent again. True: nothing
+  /// that was sent is.
+  bool again();
   bool empty() const { return streams_.empty(); }
   /// Something is under way and not acknowledged.
   bool waits() const { return flight_ > 0; }
@@ -27,6 +29,7 @@ private:
     std::string bytes;
     size_t sent = 0;  // of `bytes`
     bool last = false, last_sent = false;
+    bool refused = false;  // what still comes is dropped
   };
   using key = std::pair<lease_ref, std::string>;
 

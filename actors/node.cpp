@@ -114,27 +114,34 @@ void on_report(node_pointer self, node_report& x) {
   }
 }
 
-/// Each attempt's pieces are a change of their own; what is stored already is acknowledged again.
+/// The pieces of each stream are a change of their own; what is stored already is acknowledged again.
 void store_logs(node_pointer self, send_logs& x) {
   auto& s = self->state;
   if (x.session != s.session) return;
   commit_changes ask;
-  std::vector<std::vector<log_mark>> marks;
-  for (auto& a : x.logs) {
-    auto& of_this = marks.emplace_back();
-    for (auto& p : a.pieces) of_this.push_back({a.lease, p.stream, p.start + std::ssize(p.bytes), p.last});
-    ask.changes.emplace_back().logs = log_append{
-        a.lease.job_id,     a.lease.epoch, s.id, limits::output_bytes_max, s.h->settings.artifact_bytes_max(),
-        std::move(a.pieces)};
-  }
+  std::vector<log_mark> marks;  // where each change ends
+  for (auto& a : x.logs)
+    for (auto& p : a.pieces) {
+      auto goes_on = !marks.empty() && marks.back().lease == a.lease && marks.back().stream == p.stream;
+      if (!goes_on) {
+        marks.push_back({a.lease, p.stream});
+        ask.changes.emplace_back().logs = log_append{
+            a.lease.job_id, a.lease.epoch, s.id, limits::output_bytes_max, s.h->settings.artifact_bytes_max(), {}};
+      }
+      marks.back().end = p.start + std::ssize(p.bytes);
+      marks.back().last = p.last;
+      ask.changes.back().logs->pieces.push_back(std::move(p));
+    }
+  if (marks.empty()) return;
   self->request(s.h->actors.ledger.get(), ledger_limit, std::move(ask))
       .then(
-          [self, marks = std::move(marks)](const commit_results& answer) {
-            logs_stored done;
+          [self, batch = x.batch, marks = std::move(marks)](const commit_results& answer) {
+            logs_stored done{batch, {}, {}};
             for (size_t i = 0; i < marks.size(); ++i) {
               auto why = answer.results.at(i).why;
-              if (why == errc::ok) done.marks.insert(done.marks.end(), marks[i].begin(), marks[i].end());
-              if (why == errc::stale || why == errc::too_large) done.refused.push_back(marks[i].at(0).lease);
+              if (why == errc::ok) done.marks.push_back(marks[i]);
+              if (why == errc::stale || why == errc::too_large || why == errc::invalid)
+                done.refused.push_back({marks[i].lease, marks[i].stream});
             }
             self->send(self->state.agent, std::move(done));
           },

@@ -38,7 +38,8 @@ void welcome(nodes_pointer self, const node_row& row, const join_node& ask, int6
                       r.stop,
                       s.h->cluster.addresses(),
                       drain_left_ms(row, s.h->now_ms()),
-                      s.h->settings.checkpoint_mb_max * 1024 * 1024};
+                      s.h->settings.checkpoint_mb_max * 1024 * 1024,
+                      s.h->settings.artifact_bytes_max()};
   auto handle = spawn_node(*s.h, answer, agent, r.keep);
   self->link_to(handle.address());  // without this register a node must join again
   s.awaited.erase(row.id);
@@ -195,6 +196,7 @@ void on_tick(nodes_pointer self) {
   auto& s = self->state;
   auto now = s.h->steady();
   rescue_due(self, now);
+  part_absent(self, now);
   send_held(self);
   if (now >= s.next_watch_ms) watch_orphans(self);
   if (now >= s.next_list_ms) {
@@ -253,6 +255,7 @@ void on_changed(nodes_pointer self) {
     }
     s.here.clear();
     s.awaited.clear();
+    s.absent.clear();
   }
   s.gateway = now;
   s.next_watch_ms = s.next_list_ms = 0;

@@ -1,4 +1,6 @@
 // The rescue of the jobs of nodes that are gone: they are lost for the node, and tried elsewhere.
+#include <algorithm>
+
 #include "actors/nodes_state.hpp"
 #include "config/log.hpp"
 
@@ -14,7 +16,7 @@ constexpr int64_t stalled_ms = 3'000;
 /// Its jobs are lost for the node: whoever still holds one may finish it until somebody else has it.
 void rescue(nodes_pointer self, const std::string& node_id) {
   auto again = [=](int64_t pause_ms) {
-    self->state.awaited.try_emplace(node_id, awaited_node{self->state.h->steady() + pause_ms, true});
+    self->state.awaited.try_emplace(node_id, awaited_node{self->state.h->steady() + pause_ms, true, true});
   };
   self->request(self->state.h->actors.reader(), store_limit, list_granted{node_id})
       .then(
@@ -33,8 +35,10 @@ void rescue(nodes_pointer self, const std::string& node_id) {
 void brake(nodes_state& s, int64_t now) {
   auto stalled = s.ticked_ms != 0 && now - s.ticked_ms >= stalled_ms;
   s.ticked_ms = now;
-  auto all = s.here.size() + s.awaited.size();
-  auto storm = all >= storm_nodes && s.awaited.size() * 5 > all;
+  auto silent =
+      static_cast<size_t>(std::count_if(s.awaited.begin(), s.awaited.end(), [](auto& x) { return !x.second.rescued; }));
+  auto all = s.here.size() + silent;
+  auto storm = all >= storm_nodes && silent * 5 > all;
   for (auto& [id, x] : s.awaited) {
     if (stalled) x.rescue_ms = now + limits::lease_ttl_ms;
     if (!storm || std::exchange(x.braked, true)) continue;
@@ -43,7 +47,59 @@ void brake(nodes_state& s, int64_t now) {
   }
 }
 
+void learn_absent(nodes_pointer self, const std::vector<node_row>& online) {
+  auto& s = self->state;
+  decltype(s.absent) now;
+  for (auto& n : online) {
+    if (is_somewhere(s, n.id)) continue;
+    auto known = s.absent.find(n.id);
+    auto goes_on = known != s.absent.end() && known->second.row.session_epoch == n.session_epoch;
+    now[n.id] = goes_on ? known->second : absent_node{n, s.h->steady() + limits::lease_ttl_ms};
+  }
+  s.absent = std::move(now);
+}
+
+/// Of each what `part_absent` needs.
+void watch_online(nodes_pointer self) {
+  auto online = std::make_shared<std::vector<node_row>>();
+  read_store ask{[online](store_reader& db) {
+    for (auto& n : db.list_nodes()) {
+      if (n.state != "online") continue;
+      auto& x = online->emplace_back();
+      x.id = n.id;
+      x.session_epoch = n.session_epoch;
+      x.seen_ms = n.seen_ms;
+      x.metrics = n.metrics;
+      x.draining = n.draining;
+    }
+  }};
+  self->request(self->state.h->actors.reader(), store_limit, std::move(ask))
+      .then([=](const read_done&) { learn_absent(self, *online); },
+            [](const caf::error&) {});  // the database is away: again at the next look
+}
+
 }  // namespace
+
+void part_absent(nodes_pointer self, int64_t now_ms) {
+  auto& s = self->state;
+  commit_changes ask;
+  for (auto i = s.absent.begin(); i != s.absent.end();) {
+    auto& [id, x] = *i;
+    if (x.due_ms > now_ms && !is_somewhere(s, id)) {
+      ++i;
+      continue;
+    }
+    if (!is_somewhere(s, id)) {
+      x.row.state = "offline";
+      ask.changes.emplace_back().node = std::move(x.row);
+      log::warn("node did not come back", {{"node_id", id}});
+    }
+    i = s.absent.erase(i);
+  }
+  if (ask.changes.empty()) return;
+  self->request(s.h->actors.ledger.get(), ledger_limit, std::move(ask))
+      .then([](const commit_results&) {}, [](const caf::error&) {});  // a later look finds them again
+}
 
 bool is_somewhere(const nodes_state& s, const std::string& node_id) {
   auto far = s.elsewhere.find(node_id);
@@ -78,7 +134,8 @@ void rescue_due(nodes_pointer self, int64_t now_ms) {
 void watch_orphans(nodes_pointer self) {
   auto& s = self->state;
   s.next_watch_ms = s.h->steady() + watch_every_ms;
-  if (!s.h->cluster.owns(duty_shard)) return;
+  if (!s.h->cluster.owns(duty_shard)) return s.absent.clear();
+  watch_online(self);
   list_live_jobs ask{{job_state::leased, job_state::running, job_state::cancelling}, {}, 1'000'000};
   self->request(s.h->actors.reader(), store_limit, std::move(ask))
       .then(

@@ -21,6 +21,13 @@ struct joined_node {
 struct awaited_node {
   int64_t rescue_ms = 0;
   bool braked = false;
+  bool rescued = false;  // only looked after once more: nothing fell silent
+};
+
+/// It is online as the store says it, and hangs nowhere: nobody is there who would say that it left.
+struct absent_node {
+  node_row row;
+  int64_t due_ms = 0;  // monotonic
 };
 
 struct far_node {
@@ -41,6 +48,7 @@ struct nodes_state {
   std::unordered_map<std::string, joined_node> here;
   std::unordered_map<std::string, far_node> elsewhere;
   std::unordered_map<std::string, awaited_node> awaited;
+  std::unordered_map<std::string, absent_node> absent;
   std::vector<held_run> held;  // orders for nodes that nobody told us of yet
   bool watched = false;        // the jobs of nodes that hang nowhere were read
   int64_t next_watch_ms = 0, next_list_ms = 0;
@@ -58,8 +66,10 @@ void lose(nodes_pointer, const std::string& job_id, int64_t epoch);
 void on_silent(nodes_pointer, const node_silent&);
 /// The jobs of all nodes whose time is over.
 void rescue_due(nodes_pointer, int64_t now_ms);
-/// After a start, a take-over, the end of a gateway: every node with granted jobs that hangs nowhere gets a fresh lease
-/// time to come back in. The gateway with the duty looks after all of them.
+/// After a start, a take-over, the end of a gateway: every node that hangs nowhere gets a fresh lease time to come back
+/// in. Then its jobs are lost, and it is offline. The gateway with the duty looks after all of them.
 void watch_orphans(nodes_pointer);
+/// Those whose time is over are offline.
+void part_absent(nodes_pointer, int64_t now_ms);
 
 }  // namespace troupe

@@ -11,6 +11,7 @@
 #include "executors/docker_engine.hpp"
 #include "executors/output.hpp"
 #include "executors/stream_frames.hpp"
+#include "model/log.hpp"
 
 namespace troupe {
 namespace {
@@ -78,6 +79,8 @@ public:
         deadline_ms_(steady_ms() + context.timeout_ms),
         stdout_(static_cast<size_t>(params.output_limit_bytes)),
         stderr_(static_cast<size_t>(params.output_limit_bytes)),
+        out_tail_(stdout_, stdout_stream, context.callbacks.output),
+        err_tail_(stderr_, stderr_stream, context.callbacks.output),
         gate_(context.callbacks.progress),
         filter_(stdout_, [this](progress_report report) { gate_.offer(std::move(report)); }) {}
   ~container() {
@@ -165,6 +168,8 @@ private:
       line.wait(until - steady_ms(), -1);
     filter_.end();
     gate_.flush();
+    out_tail_.finish();
+    err_tail_.finish();
     auto report = describe(end.answer());
     report.ran_ms = ran_ms;
     auto out = stdout_.text(), err = stderr_.text();
@@ -188,6 +193,8 @@ private:
       kill_at_ms_ = steady_ms() + kill_again_ms;
     }
     gate_.tick(now_ms);
+    out_tail_.tick(now_ms);
+    err_tail_.tick(now_ms);
   }
 
   void end_because(cause why, int64_t kill_at_ms) {
@@ -198,7 +205,8 @@ private:
 
   int64_t sleep_ms(int64_t now_ms) const {
     auto until = kill_at_ms_.value_or(deadline_ms_);
-    if (auto due = gate_.due_ms()) until = std::min(until, *due);
+    for (auto& due : {gate_.due_ms(), out_tail_.due_ms(), err_tail_.due_ms()})
+      until = std::min(until, due.value_or(until));
     return std::max<int64_t>(until - now_ms, 0);
   }
 
@@ -244,6 +252,7 @@ private:
   int64_t started_ms_ = 0;
   bool made_ = false;
   capture stdout_, stderr_;
+  output_tail out_tail_, err_tail_;
   progress_gate gate_;
   progress_filter filter_;
   cause cause_ = cause::none;

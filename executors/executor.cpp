@@ -6,11 +6,13 @@
 
 #include <cassert>
 #include <exception>
+#include <set>
 #include <thread>
 #include <utility>
 
 #include "executors/attempt.hpp"
 #include "executors/docker.hpp"
+#include "model/log.hpp"
 
 namespace troupe {
 namespace {
@@ -34,12 +36,8 @@ public:
   attempt(run_environment environment, run_request request, run_callbacks callbacks)
       : environment_(std::move(environment)), request_(std::move(request)), callbacks_(std::move(callbacks)) {
     assert(request_.kind != job_kind::noop);  // the agent answers them itself
-    thread_ = std::thread([this] {
-      block_signals();
-      auto report = work();
-      if (stop_.preempts() && report.outcome == run_outcome::cancelled) report.outcome = run_outcome::preempted;
-      callbacks_.done(std::move(report));
-    });
+    if (callbacks_.output && request_.kind != job_kind::inference) watch_output();
+    start();
   }
 
   /// REQUIRES: not called from one of its own callbacks.
@@ -52,6 +50,29 @@ public:
   void preempt() override { stop_.raise(true); }
 
 private:
+  void watch_output() {
+    open_ = {std::string{stdout_stream}, std::string{stderr_stream}};
+    callbacks_.output = [this, tell = std::move(callbacks_.output)](auto stream, std::string bytes, bool last) {
+      if (last) open_.erase(std::string{stream});
+      tell(stream, std::move(bytes), last);
+    };
+  }
+
+  void start() {
+    thread_ = std::thread([this] {
+      block_signals();
+      auto report = work();
+      close_output();
+      if (stop_.preempts() && report.outcome == run_outcome::cancelled) report.outcome = run_outcome::preempted;
+      callbacks_.done(std::move(report));
+    });
+  }
+
+  /// However it ended: nobody will write more.
+  void close_output() {
+    for (auto& stream : std::set{open_}) callbacks_.output(stream, {}, true);
+  }
+
   run_report work() {
     try {
       return checked_work();
@@ -71,7 +92,8 @@ private:
 
   const run_environment environment_;
   const run_request request_;
-  const run_callbacks callbacks_;
+  run_callbacks callbacks_;
+  std::set<std::string> open_;  // streams; the attempt's thread's own
   stop_signal stop_;
   std::thread thread_;
 };

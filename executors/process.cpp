@@ -52,12 +52,6 @@ run_report explain(const launch_error& error) {
   return report;
 }
 
-/// Nobody will write more.
-void close_logs(const attempt_context& context) {
-  if (!context.callbacks.output) return;
-  for (auto stream : {stdout_stream, stderr_stream}) context.callbacks.output(stream, {}, true);
-}
-
 /// In the order of the list, as long as they fit; one that does not fit stays here.
 void send_artifacts(const attempt_context& context, const work_folder& folder, const std::vector<artifact>& all) {
   auto left = context.environment.artifact_bytes_max;
@@ -92,10 +86,7 @@ run_report run_program(const attempt_context& context, work_folder& folder, cons
   what.private_ipc = context.environment.private_ipc;
   child program;
   auto started_ms = steady_ms();
-  if (auto error = program.start(what)) {
-    close_logs(context);
-    return explain(*error);
-  }
+  if (auto error = program.start(what)) return explain(*error);
   auto report = supervisor(context, params, program, started_ms).run();
   auto preempted = context.stop.preempts() && report.outcome == run_outcome::cancelled;
   if (preempted)  // its next attempt leaves the artifacts

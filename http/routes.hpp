@@ -1,6 +1,7 @@
 // The table of contents of the API. To see what the server can do, read routes.cpp.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -33,6 +34,8 @@ struct edge {
   std::string signing_root;  // what the signing secrets of API keys are derived from
   refusal_log refusals{h};
   address_limiter strangers;
+  std::atomic<int> followers = 0;   // requests that wait for news of a log
+  std::atomic<bool> stops = false;  // nobody shall wait for news any more
 };
 
 struct route;
@@ -118,6 +121,7 @@ void add_job_routes(std::vector<route>&);
 void add_job_wish_routes(std::vector<route>&);
 void add_schedule_routes(std::vector<route>&);
 void add_log_routes(std::vector<route>&);
+void add_artifact_routes(std::vector<route>&);
 void add_completion_routes(std::vector<route>&);
 void add_money_routes(std::vector<route>&);
 void add_pricing_routes(std::vector<route>&);

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "model/job_spec.hpp"
+#include "model/job.hpp"
 
 namespace troupe {
 
@@ -28,6 +28,21 @@ struct log_append {
   int64_t stream_max = 0;  // bytes of stdout, and of stderr
   int64_t files_max = 0;   // bytes of all artifacts together
   std::vector<log_piece> pieces;
+};
+
+/// An attempt as it is remembered, for who asks what it left.
+struct attempt_seen {
+  int64_t epoch = 0;
+  std::string node_id;
+  attempt_outcome outcome = attempt_outcome::open;
+  int64_t began_ms = 0, ended_ms = 0;  // 0: not yet
+};
+
+/// What must be known of a job before anybody may see what it wrote. `user_id` empty: there is no such job.
+struct log_owner {
+  std::string user_id;
+  job_kind kind = job_kind::noop;
+  job_state state = job_state::queued;
 };
 
 /// One stream as it is stored.

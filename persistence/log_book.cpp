@@ -1,6 +1,7 @@
 // Written at once, for the pieces of one change may be of one stream, and the next begins where the one before ends.
 #include "persistence/log_book.hpp"
 
+#include "model/limits.hpp"
 #include "model/log.hpp"
 #include "persistence/refusal.hpp"
 #include "persistence/store.hpp"
@@ -11,6 +12,11 @@ namespace {
 
 bool is_file(const std::string& stream) { return stream.starts_with(file_stream); }
 
+bool is_name(const std::string& stream) {
+  if (stream == stdout_stream || stream == stderr_stream) return true;
+  return is_file(stream) && stream.size() > file_stream.size() && stream.size() <= limits::log_name_bytes_max;
+}
+
 }  // namespace
 
 log_book::log_book(connection& db)
@@ -19,6 +25,7 @@ log_book::log_book(connection& db)
       sum_files_{db,
                  "SELECT CAST(coalesce(sum(size),0) AS BIGINT) FROM log_streams"
                  " WHERE job_id=? AND epoch=? AND stream LIKE 'file:%'"},
+      count_streams_{db, "SELECT count(*) FROM log_streams WHERE job_id=? AND epoch=?"},
       insert_chunk_{db, "INSERT INTO log_chunks(job_id,epoch,stream,start,size,bytes) VALUES(?,?,?,?,?,?)"},
       put_stream_{db,
                   "INSERT INTO log_streams(job_id,epoch,stream,size,closed) VALUES(?,?,?,?,?)"
@@ -37,13 +44,17 @@ bool log_book::check(const change& c, change_result& r) {
   std::string node;
   auto found = find_attempt_.first([&](row& x) { x(node); }, a.job_id, a.epoch);
   if (!found || node != a.node_id) return refuse(r, errc::stale, about + " is not that node's");
-  int64_t files = 0, files_before = 0;
+  int64_t files = 0, files_before = 0, count = 0;
   sum_files_.first([&](row& x) { x(files_before); }, a.job_id, a.epoch);
+  count_streams_.first([&](row& x) { x(count); }, a.job_id, a.epoch);
   std::map<std::string, stream> streams;
   for (const auto& p : a.pieces) {
+    if (!is_name(p.stream)) return refuse(r, errc::invalid, about + " has no such stream");
     auto [at, is_new] = streams.try_emplace(p.stream);
     auto& s = at->second;
     if (is_new) s = find(a, p.stream);
+    if (is_new && !s.is_there && ++count > limits::log_streams_max)
+      return refuse(r, errc::too_large, about + " has too many streams");
     auto end = p.start + std::ssize(p.bytes);
     if (p.start < 0 || p.start > s.size) return refuse(r, errc::conflict, about + " has a gap");
     if (s.closed && end > s.size) return refuse(r, errc::stale, about + " is closed");

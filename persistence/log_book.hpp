@@ -12,7 +12,8 @@ class log_book {
 public:
   explicit log_book(connection&);
 
-  /// Refuses whole: errc::stale for an attempt that is not the node's, conflict for a gap, too_large beyond the bounds.
+  /// Refuses whole: errc::stale for an attempt that is not the node's and a stream that is closed, conflict for a gap,
+  /// invalid for a stream of another name, too_large beyond the bounds.
   bool check(const change&, change_result& r);
   void write(const change&);
 
@@ -23,7 +24,7 @@ private:
   };
   stream find(const log_append&, const std::string& name);
 
-  statement find_attempt_, find_stream_, sum_files_, insert_chunk_, put_stream_;
+  statement find_attempt_, find_stream_, sum_files_, count_streams_, insert_chunk_, put_stream_;
 };
 
 }  // namespace troupe::sql

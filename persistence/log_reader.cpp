@@ -11,6 +11,22 @@ class logs : public log_reader {
 public:
   explicit logs(connection& db) : db_{db} {}
 
+  log_owner owner(const std::string& job_id) override {
+    log_owner x;
+    owner_.first([&](row& r) { r(x.user_id, x.kind, x.state); }, job_id);
+    return x;
+  }
+
+  std::vector<attempt_seen> attempts(const std::string& job_id) override {
+    std::vector<attempt_seen> list;
+    auto take = [&](row& r) {
+      auto& x = list.emplace_back();
+      r(x.epoch, x.node_id, x.outcome, x.began_ms, x.ended_ms);
+    };
+    attempts_.each(take, job_id, attempt_outcome::rejected);
+    return list;
+  }
+
   std::vector<log_stream> streams(const std::string& job_id) override {
     std::vector<log_stream> list;
     auto take = [&](row& r) {
@@ -41,6 +57,10 @@ public:
 
 private:
   connection& db_;
+  statement owner_{db_, "SELECT user_id,kind,state FROM jobs JOIN job_specs ON job_id=id WHERE id=?"};
+  statement attempts_{db_,
+                      "SELECT epoch,node_id,outcome,began_ms,ended_ms FROM attempts WHERE job_id=? AND outcome<>?"
+                      " ORDER BY epoch"};
   statement streams_{db_, "SELECT epoch,stream,size,closed FROM log_streams WHERE job_id=? ORDER BY epoch,stream"};
   statement first_{db_,
                    "SELECT start FROM log_chunks WHERE job_id=? AND epoch=? AND stream=? AND start<=?"

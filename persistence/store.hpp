@@ -186,6 +186,9 @@ public:
 class log_reader {
 public:
   virtual ~log_reader() = default;
+  virtual log_owner owner(const std::string& job_id) = 0;
+  /// In order of epoch, without those that their node turned down: the place in the list is the attempt's number.
+  virtual std::vector<attempt_seen> attempts(const std::string& job_id) = 0;
   /// In order of attempt and name.
   virtual std::vector<log_stream> streams(const std::string& job_id) = 0;
   /// `most` bytes from there on, fewer at the end.

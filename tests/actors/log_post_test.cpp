@@ -40,6 +40,7 @@ TEST_CASE("output is sent once and forgotten when it is stored, an empty end too
   CHECK(post.take().empty());
   CHECK(post.waits());
   post.stored({lease, "stdout", 11, false});
+  CHECK(post.again());
   CHECK_FALSE(post.waits());
   CHECK_FALSE(post.empty());  // its end is to come
   post.add({lease, "stdout", "", true});
@@ -51,16 +52,41 @@ TEST_CASE("output is sent once and forgotten when it is stored, an empty end too
   CHECK(post.empty());
 }
 
-TEST_CASE("what was refused is never sent again") {
+TEST_CASE("what was refused is never sent again, nor what comes behind it") {
   log_post post;
   post.add({lease, "stdout", "x", true});
+  post.add({lease, "file:a", "x", false});
   post.add({{"job_1", 2}, "stdout", "y", true});
   post.take();
-  post.refused(lease);
-  post.again();
+  post.refused({lease, "stdout"});
+  post.refused({lease, "file:a"});
+  post.add({lease, "file:a", "more", false});
+  CHECK_FALSE(post.again());
   auto rest = post.take();
   REQUIRE(rest.size() == 1);
   CHECK(rest[0].lease.epoch == 2);
+  post.stored({{"job_1", 2}, "stdout", 1, true});
+  CHECK_FALSE(post.empty());  // the end of the file is to come
+  post.add({lease, "file:a", "", true});
+  CHECK(post.empty());
+  CHECK(post.unsent_bytes() == 0);
+}
+
+TEST_CASE("what a batch brought and the store did not take is said again, also behind what flows on") {
+  log_post post;
+  post.add({lease, "stdout", "lost", false});
+  post.add({lease, "stderr", "good", false});
+  post.take();
+  post.stored({lease, "stderr", 4, false});
+  CHECK_FALSE(post.again());
+  post.add({lease, "stderr", " more", false});
+  auto rest = post.take();
+  REQUIRE(rest.size() == 1);
+  REQUIRE(rest[0].pieces.size() == 2);
+  CHECK(rest[0].pieces[0].bytes == " more");
+  CHECK(rest[0].pieces[0].start == 4);
+  CHECK(rest[0].pieces[1].bytes == "lost");
+  CHECK(rest[0].pieces[1].start == 0);
 }
 
 TEST_CASE("no more is under way at once than the bound, and large output is cut into pieces") {
@@ -101,6 +127,8 @@ TEST_CASE("whatever is lost on the way, all of it arrives, in order and once") {
         for (auto& p : a.pieces) marks.push_back(store(stored[p.stream], a.lease, p));
         if (pick(4) == 0) break;  // lost on the way back
         for (auto& m : marks) post.stored(m);
+        if (pick(4)) continue;
+        post.again();
       }
     }
     while (!post.empty()) {

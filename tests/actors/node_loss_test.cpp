@@ -283,3 +283,64 @@ TEST_CASE("a rejected job is offered again, and is dead when no node would ever 
   CHECK(w.balance(house_world::user).balance == 100 * one);
   w.books_are_right();
 }
+
+namespace {
+
+/// Five nodes of one slot each, of which the first two have a job.
+struct five_nodes {
+  fake_agent a, b, c, d, e;
+  std::string of_a, of_b;
+
+  explicit five_nodes(house_world& w) : a{w, "a"}, b{w, "b"}, c{w, "c"}, d{w, "d"}, e{w, "e"} {
+    REQUIRE(a.join());
+    a.start(of_a = w.submit());
+    REQUIRE(b.join());
+    b.start(of_b = w.submit());
+    for (auto* x : {&c, &d, &e}) REQUIRE(x->join());
+  }
+  bool went_on(const std::string& id) const { return c.has_order(id) || d.has_order(id) || e.has_order(id); }
+};
+
+}  // namespace
+
+TEST_CASE("when many nodes fall silent at once their jobs wait, for it may be the network") {
+  house_world w;
+  five_nodes n{w};
+  n.a.hang_up();
+  n.b.hang_up();
+  w.pass(15'000);
+  CHECK_FALSE(n.went_on(n.of_a));
+  CHECK_FALSE(n.went_on(n.of_b));
+  CHECK(w.pass_until([&] { return n.went_on(n.of_a) && n.went_on(n.of_b); }, 15'000));
+}
+
+TEST_CASE("a node whose jobs were rescued already does not make a storm of the next one") {
+  house_world w;
+  five_nodes n{w};
+  n.a.hang_up();
+  REQUIRE(w.pass_until([&] { return n.went_on(n.of_a); }, 6'000));
+  n.b.hang_up();
+  CHECK(w.pass_until([&] { return n.went_on(n.of_b); }, 6'000));
+}
+
+TEST_CASE("a node that did not come back to a new gateway is offline after the lease time") {
+  house_world w;
+  fake_agent gone{w, "gone"}, back{w, "back"};
+  REQUIRE(gone.join());
+  REQUIRE(back.join());
+  w.faults.writes_away = true;  // as after kill -9: nobody says that they left
+  w.restart();
+  w.faults.writes_away = false;
+  REQUIRE(back.join());
+  auto state = [&](const fake_agent& x) {
+    for (auto& row : w.reader().list_nodes())
+      if (row.id == x.id) return row.state;
+    return std::string{};
+  };
+  w.pass(limits::lease_ttl_ms - 500);
+  CHECK(state(gone) == "online");
+  w.pass(2'000);
+  CHECK(state(gone) == "offline");
+  w.pass(20'000);
+  CHECK(state(back) == "online");
+}

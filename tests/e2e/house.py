@@ -21,6 +21,7 @@ PATIENCE = float(os.environ.get("TROUPE_PATIENCE") or 1)  # sanitizer builds are
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("TROUPE_")}
 NANO = 10**9
 ENDS = {"completed", "failed", "cancelled"}
+HUNG_UP = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)  # before any byte of an answer
 
 
 def nano(text):
@@ -125,16 +126,19 @@ class Client:
             body = json.dumps(body)
         sent = {"Authorization": f"Bearer {self.key}"} if self.key else {}
         sent.update(headers or {})
-        line = getattr(self.own, "line", None)
+        kept = getattr(self.own, "line", None)
+        line = kept
         if line is None:
             line = self.own.line = http.client.HTTPConnection(self.host, self.port, timeout=timeout * PATIENCE)
         try:
             line.request(method, path, body, sent)
             reply = line.getresponse()
             return Answer(reply.status, reply.headers, reply.read())
-        except BaseException:
+        except BaseException as problem:
             self.hang_up()
-            raise
+            if kept is None or method != "GET" or not isinstance(problem, HUNG_UP):
+                raise
+        return self.ask(method, path, body, headers, timeout)  # the line was of an earlier server: any client does that
 
     def hang_up(self):
         line = getattr(self.own, "line", None)

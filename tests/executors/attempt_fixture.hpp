@@ -5,11 +5,13 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -44,12 +46,14 @@ private:
 class trial {
 public:
   trial(const run_environment& environment, run_request request) {
-    run_ = start_run(environment, std::move(request),
-                     {[this](int32_t ppm, std::string message) {
-                        note({ppm, std::move(message)});
-                      },
-                      [this](run_report report) { finish(std::move(report)); },
-                      [this](std::string bytes) { checkpoint = std::move(bytes); }});
+    run_ = start_run(
+        environment, std::move(request),
+        {[this](int32_t ppm, std::string message) {
+           note({ppm, std::move(message)});
+         },
+         [this](run_report report) { finish(std::move(report)); },
+         [this](std::string bytes) { checkpoint = std::move(bytes); },
+         [this](std::string_view stream, std::string bytes, bool last) { write(std::string{stream}, bytes, last); }});
   }
 
   run_report wait() {
@@ -63,6 +67,21 @@ public:
     REQUIRE(changed_.wait_for(lock, patience, [&] { return !progress_.empty() || !reports_.empty(); }));
     REQUIRE(!progress_.empty());
     return progress_.front();
+  }
+
+  /// While it runs, or after.
+  void wait_for_output(const std::string& stream, const std::string& text) {
+    std::unique_lock lock(mutex_);
+    REQUIRE(changed_.wait_for(lock, patience, [&] { return written_[stream] == text; }));
+  }
+  std::map<std::string, std::string> written() const {
+    std::lock_guard lock(mutex_);
+    return written_;
+  }
+  /// In this order.
+  std::vector<std::string> closed() const {
+    std::lock_guard lock(mutex_);
+    return closed_;
   }
 
   void cancel() { run_->cancel(); }
@@ -87,6 +106,14 @@ private:
     progress_.push_back(std::move(what));
     changed_.notify_all();
   }
+  void write(const std::string& stream, const std::string& bytes, bool last) {
+    std::lock_guard lock(mutex_);
+    CHECK(reports_.empty());
+    CHECK(std::find(closed_.begin(), closed_.end(), stream) == closed_.end());
+    written_[stream] += bytes;
+    if (last) closed_.push_back(stream);
+    changed_.notify_all();
+  }
   void finish(run_report report) {
     std::lock_guard lock(mutex_);
     reports_.push_back(std::move(report));
@@ -96,6 +123,8 @@ private:
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<heard> progress_;
+  std::map<std::string, std::string> written_;
+  std::vector<std::string> closed_;
   std::vector<run_report> reports_;
   std::unique_ptr<run> run_;  // last: its end is waited for before the rest goes
 };

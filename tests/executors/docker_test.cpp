@@ -82,13 +82,21 @@ TEST_CASE("a container gets the devices that were chosen for it, and no others")
   CHECK(wish["Capabilities"][0][0] == "gpu");
 }
 
-TEST_CASE("an exit code fails the job, and memory beyond the limit has a word of its own") {
+TEST_CASE("output is told as it comes, an exit code fails the job, and memory beyond the limit has a word of its own") {
   docker_node here;
   here.engine.end(3, frame(1, "so far\n"));
   auto report = here.run();
   CHECK(report.error_code == "exit_code");
   CHECK(report.exit_code == 3);
   CHECK(report.stdout_text == "so far\n");
+
+  docker_node told;
+  told.engine.end(0, frame(1, "out\n") + frame(2, "err\n"));
+  trial attempt(told.environment, told.ask());
+  attempt.wait();
+  CHECK(attempt.written()["stdout"] == "out\n");
+  CHECK(attempt.written()["stderr"] == "err\n");
+  CHECK(attempt.closed() == std::vector<std::string>{"stdout", "stderr"});
 
   docker_node tight;
   tight.engine.answer("GET json", 200, R"({"State":{"OOMKilled":true}})");

@@ -1,6 +1,7 @@
 // What every engine must do about what attempts write.
 #pragma once
 
+#include "model/limits.hpp"
 #include "tests/persistence/desk.hpp"
 
 namespace troupe::lives {
@@ -59,6 +60,45 @@ TEST_CASE_TEMPLATE("a gap, another node, another attempt and too much are refuse
   d.refused(log_of({{"file:b", 0, std::string(11, 'x'), true}}), errc::too_large);
   d.must(log_of({{"file:b", 0, std::string(10, 'x'), true}, {"file:empty", 0, "", true}}));
   CHECK(d.r->logs().streams(id_of("job", 1)).size() == 3);
+}
+
+TEST_CASE_TEMPLATE("streams have one of three kinds of names, and an attempt has only so many", E, STORE_ENGINES) {
+  desk<E> d;
+  grant_one(d);
+  for (const auto& name :
+       {std::string{}, std::string{"stdin"}, std::string{"file:"}, "file:" + std::string(5'000, 'n')})
+    d.refused(log_of({{name, 0, "", true}}), errc::invalid);
+  std::vector<log_piece> many;
+  for (int64_t i = 0; i < limits::log_streams_max; ++i) many.push_back({"file:" + std::to_string(i), 0, "", true});
+  d.must(log_of(many));
+  d.must(log_of(many));
+  d.refused(log_of({{"stdout", 0, "x"}}), errc::too_large);
+}
+
+TEST_CASE_TEMPLATE("a job's attempts are known without those that their node turned down", E, STORE_ENGINES) {
+  desk<E> d;
+  d.must(grant("t1", wallet_of("ann"), 10 * one));
+  life l{1, "ann", false};
+  auto& logs = d.r->logs();
+  CHECK(logs.owner(id_of("job", 1)).user_id == "");
+  d.must(l.submit());
+  CHECK(logs.owner(id_of("job", 1)).user_id == "ann");
+  CHECK(logs.owner(id_of("job", 1)).state == job_state::queued);
+  CHECK(logs.attempts(id_of("job", 1)).empty());
+  d.must(l.claim("node_1", "bob"));
+  d.must(l.step_of(job_input::reject{1, false}, 2));
+  d.must(l.claim("node_2", "bob"));
+  auto all = logs.attempts(id_of("job", 1));
+  REQUIRE(all.size() == 1);
+  CHECK(all[0].epoch == 2);
+  CHECK(all[0].node_id == "node_2");
+  CHECK(all[0].outcome == attempt_outcome::open);
+  CHECK(all[0].ended_ms == 0);
+  d.must(l.step_of(job_input::lost{2}, 9));
+  all = logs.attempts(id_of("job", 1));
+  REQUIRE(all.size() == 1);
+  CHECK(all[0].outcome == attempt_outcome::lost);
+  CHECK(all[0].ended_ms > 0);
 }
 
 }  // namespace troupe::lives

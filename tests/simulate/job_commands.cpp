@@ -76,6 +76,13 @@ std::string job_at(world& w, spot where) {
   return {};
 }
 
+/// One that waits for its next node, of those that see many. Empty: there is none.
+std::string traveller(world& w) {
+  for (auto& id : w.jobs)
+    if (w.wandering.count(id) + w.deadly.count(id) > 0 && w.naive.jobs.at(id).at == spot::waiting) return id;
+  return {};
+}
+
 /// Of the newest grant, or a little off.
 int64_t some_epoch(world& w, const std::string& id) {
   auto epoch = w.naive.jobs.at(id).grants;
@@ -109,6 +116,14 @@ void submit(world& w) {
   j.max_attempts = static_cast<int32_t>(w.random.between(1, 6));
   j.timeout_ms = 60'000;
   price(w, j);
+  if (w.random.one_in(10)) {
+    j.max_attempts = 6;
+    w.deadly.insert(j.id);
+  }
+  if (w.random.one_in(8)) {
+    j.pricing = troupe::pricing_mode::by_time;
+    w.wandering.insert(j.id);
+  }
   if (w.random.one_in(5)) j.expires_ms = std::max(w.now, j.run_at_ms) + w.random.any_size(6);
   auto parents = some_parents(w, j.user_id);
   if (!parents.empty()) j.state = job_state::blocked;
@@ -119,7 +134,6 @@ void submit(world& w) {
     c.once = troupe::idempotency_row{j.user_id + " POST /jobs", w.new_id("key_"), "h1", 202, "queued " + j.id};
   w.say("submit " + j.id + " of " + j.user_id + ", hold " + std::to_string(j.hold) + (c.once ? ", with a key" : ""));
   if (w.random.one_in(10)) w.unwanted.insert(j.id);
-  if (w.random.one_in(10)) w.deadly.insert(j.id);
   w.said.push_back(c);
   request(w, c);
 }
@@ -127,7 +141,7 @@ void submit(world& w) {
 void claim(world& w) {
   auto& m = w.random.of(w.machines);
   if (m.used >= m.slots) return;
-  auto id = job_at(w, spot::waiting);
+  auto id = w.random.one_in(4) ? traveller(w) : job_at(w, spot::waiting);
   if (id.empty()) return;
   auto rate = w.random.any_size(w.random.one_in(30) ? 18 : 13);
   say_and_tell(w, id, in::claim{m.id, w.naive.nodes[m.id].session, m.owner, rate});
@@ -151,8 +165,12 @@ void due(world& w) {
   say_and_tell(w, id, in::due{});
 }
 
+/// Often a node falls with the job that no node survives.
 void lost(world& w) {
   auto id = job_at(w, w.random.one_in(2) ? spot::offered : spot::busy);
+  if (w.random.one_in(3))
+    for (auto& each : w.jobs)
+      if (w.deadly.count(each) > 0 && w.naive.jobs.at(each).at == spot::busy) id = each;
   if (!id.empty()) say_and_tell(w, id, in::lost{some_epoch(w, id)});
 }
 

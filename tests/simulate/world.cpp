@@ -176,7 +176,8 @@ void world::write_letters(const troupe::job& j) {
   for (auto n = random.one_in(6) ? 0 : random.between(1, 3); n > 0; --n) {
     in::finish f;
     f.epoch = e;
-    f.report.outcome = random.of(outcomes);
+    auto goes_on = wandering.count(j.id) > 0 && !random.one_in(4);
+    f.report.outcome = goes_on ? run_outcome::preempted : random.of(outcomes);
     f.report.ran_ms = random.one_in(20) ? random.any_size(18) : random.any_size(5) - random.below(20);
     f.report.prompt_tokens = random.any_size(random.one_in(20) ? 18 : 5) - random.below(5);
     f.report.completion_tokens = random.any_size(random.one_in(20) ? 18 : 5) - random.below(5);

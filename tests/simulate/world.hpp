@@ -64,6 +64,7 @@ public:
   std::vector<troupe::mature_move> matured;     // asked for before
   std::set<std::string> unwanted;               // jobs that no node can start
   std::set<std::string> deadly;                 // jobs that no node can end
+  std::set<std::string> wandering;              // jobs that each node sends on, sooner or later
   std::vector<letter> post;                     // said by nodes, never forgotten at once
   std::deque<troupe::change> said;              // requests that somebody may send again
   std::vector<troupe::job> old_rows;            // what an actor that was replaced may still believe

@@ -12,7 +12,8 @@ class fake_agent {
 public:
   struct heard {
     std::vector<run_order> runs;
-    std::vector<lease_ref> stops, stored, stale, refused;
+    std::vector<lease_ref> stops, stored, stale;
+    std::vector<log_refusal> refused;
     std::vector<log_mark> marks;
   };
   std::shared_ptr<heard> told = std::make_shared<heard>();
