@@ -35,19 +35,19 @@ struct gate {
   bool refused = false;
 };
 
-std::optional<ip_address> address_of(const sockaddr* from) {
-  ip_address x;
+std::optional<ip_bytes> address_of(const sockaddr* from) {
+  ip_bytes x{};
   if (from->sa_family == AF_INET6) {
     sockaddr_in6 six{};
     std::memcpy(&six, from, sizeof six);
-    std::memcpy(x.bytes.data(), &six.sin6_addr, x.bytes.size());
+    std::memcpy(x.data(), &six.sin6_addr, x.size());
     return x;
   }
   if (from->sa_family != AF_INET) return std::nullopt;
   sockaddr_in four{};
   std::memcpy(&four, from, sizeof four);
   x = *parse_ip("0.0.0.0");
-  std::memcpy(x.bytes.data() + 12, &four.sin_addr, 4);
+  std::memcpy(x.data() + 12, &four.sin_addr, 4);
   return x;
 }
 

@@ -18,11 +18,11 @@ std::vector<ip_range> ranges(std::initializer_list<std::string_view> texts) {
   return all;
 }
 
-bool in_any(const std::vector<ip_range>& all, const ip_address& x) {
-  return std::any_of(all.begin(), all.end(), [&](const ip_range& range) { return range.has(x); });
+bool in_any(const std::vector<ip_range>& all, const ip_bytes& x) {
+  return std::any_of(all.begin(), all.end(), [&](const ip_range& range) { return contains(range, x); });
 }
 
-bool is_public_v4(const ip_address& x) {
+bool is_public_v4(const ip_bytes& x) {
   static const auto special =
       ranges({"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
               "192.0.0.0/24", "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.168.0.0/16",
@@ -32,10 +32,10 @@ bool is_public_v4(const ip_address& x) {
 }
 
 /// Tunnels (Teredo, 6to4) are left out whole: what is behind them cannot be judged.
-bool is_public_v6(const ip_address& x) {
+bool is_public_v6(const ip_bytes& x) {
   static const auto global = *parse_ip_range("2000::/3");
   static const auto special = ranges({"2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20"});
-  return global.has(x) && !in_any(special, x);
+  return contains(global, x) && !in_any(special, x);
 }
 
 failure refused(std::string why) { return {errc::invalid, "the URL " + std::move(why), {}, {}}; }
@@ -106,16 +106,16 @@ std::string host_problem(const std::string& host, bool bracketed, const outbound
 
 }  // namespace
 
-bool is_public(const ip_address& x) {
-  if (x.is_v4()) return is_public_v4(x);
+bool is_public(const ip_bytes& x) {
+  if (is_v4(x)) return is_public_v4(x);
   static const auto nat64 = *parse_ip_range("64:ff9b::/96");
-  if (!nat64.has(x)) return is_public_v6(x);
+  if (!contains(nat64, x)) return is_public_v6(x);
   auto inner = *parse_ip("0.0.0.0");
-  std::copy(x.bytes.begin() + 12, x.bytes.end(), inner.bytes.begin() + 12);
+  std::copy(x.begin() + 12, x.end(), inner.begin() + 12);
   return is_public_v4(inner);
 }
 
-bool outbound_rules::may_reach(const ip_address& x) const { return is_public(x) || in_any(allowed, x); }
+bool outbound_rules::may_reach(const ip_bytes& x) const { return is_public(x) || in_any(allowed, x); }
 
 outbound_rules outbound_rules_of(const std::vector<std::string>& outbound_allow) {
   outbound_rules rules;

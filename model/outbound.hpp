@@ -6,19 +6,19 @@
 #include <vector>
 
 #include "model/error.hpp"
-#include "model/ip_address.hpp"
+#include "model/ip_range.hpp"
 
 namespace troupe {
 
 /// An address of the public Internet: not private, loopback, link-local, shared (CGNAT), multicast, reserved, for
 /// documentation, nor of a cloud's metadata; and none of these behind a mapping or a tunnel.
-bool is_public(const ip_address&);
+bool is_public(const ip_bytes&);
 
 /// What may be reached: the public Internet, and what the operator lists.
 struct outbound_rules {
   std::vector<ip_range> allowed;
 
-  bool may_reach(const ip_address&) const;
+  bool may_reach(const ip_bytes&) const;
 };
 
 /// Entries that are no CIDR are left out: `config check` refuses them.
