@@ -18,6 +18,7 @@
 #include "http/dev_account.hpp"
 #include "http/job_json.hpp"
 #include "http/routes.hpp"
+#include "http/web_rules.hpp"
 #include "persistence/secrets.hpp"
 
 namespace troupe {
@@ -192,6 +193,9 @@ server_options options_of(const config& settings) {
   o.port = settings.listen.port;
   o.threads = static_cast<int>(settings.http_threads);
   o.in_flight_max = static_cast<size_t>(settings.in_flight_max);
+  o.tls_cert = settings.tls_cert;
+  o.tls_key = settings.tls_key;
+  o.web = std::make_shared<web_rules>(settings);
   return o;
 }
 
@@ -230,7 +234,8 @@ int run_gateway(config& settings, stop_signal& stop) {
   routes();  // throws when a row does not say who may
   auto server = listen_http(options_of(settings), handlers_of(*e));
   if (settings.slots != 0) cast.local = start_local_node(*h);
-  auto base_url = "http://" + to_string(endpoint{settings.listen.host, server->port()});
+  auto base_url =
+      (settings.tls_cert.empty() ? "http://" : "https://") + to_string(endpoint{settings.listen.host, server->port()});
   if (dev) write_dev_file(settings.data_dir, *dev, base_url, to_string(settings.cluster_listen));
   log::info("ready",
             {{"url", base_url}, {"cluster", to_string(settings.cluster_listen)}, {"data_dir", settings.data_dir}});

@@ -14,6 +14,7 @@ from pathlib import Path
 import crowd
 import drain
 import measures
+import slow
 from world import HERE, ROOT, Gateway, Nginx, Postgres, certificates, fresh_folder, nodes, syncs_per_second
 
 MORE, LESS = 1, -1
@@ -39,6 +40,8 @@ figure("nginx", "nginx `return 200` (reference)", "req/s")
 figure("get", "GET /api/v1/jobs/{id}, a key with a limit", "req/s", goals=(0.35, 0.5), relative=True)
 figure("refused", "  refused with 429", "req/s")
 figure("refused_ratio", "  refusals for each answer", "", goals=(1.5,))
+figure("slow", "  beside 500 clients that drip headers", "req/s")
+figure("slow_share", "  of its rate alone", "%", goals=(90,))
 figure("post", "POST /api/v1/jobs, 64 connections", "jobs/s", goals=(6000,))
 figure("post_p99", "  its latency p99", "ms", LESS, goals=(30,))
 figure("batch", "POST /api/v1/jobs/batch, 1000 each", "jobs/s", goals=(25000,))
@@ -142,6 +145,17 @@ def queue(o, folder, books):
         note("batch", measures.batches(g, o.seconds))
 
 
+def slow_clients(o, folder, books):
+    """The same look-ups without, with and without the crowd."""
+    with gateway(o, folder, "slow", 0, books) as g:
+        before = measures.gets(g, o.seconds)
+        with slow.crowd(g.port, 500):
+            beside = measures.gets(g, o.seconds)
+        alone = (before + measures.gets(g, o.seconds)) / 2
+        note("slow", beside)
+        note("slow_share", beside / alone * 100)
+
+
 def life(o, folder, books):
     with gateway(o, folder, "life", 0, books) as g, nodes(g, 256):
         p50, p99 = measures.starts(g, o.starts)
@@ -211,7 +225,7 @@ def placements(o, folder, books):
     note("placement_p99", p99)
 
 
-STEPS = {"settle": settlements, "placements": placements, "idle": idle, "queue": queue, "life": life,
+STEPS = {"settle": settlements, "placements": placements, "idle": idle, "queue": queue, "slow": slow_clients, "life": life,
          "life_tls": life_tls, "drain": drains, "beats": beats, "fanout": fanout}
 
 

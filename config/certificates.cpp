@@ -29,7 +29,6 @@ using bio = std::unique_ptr<BIO, freed<BIO_free_all>>;
 using certificate = std::unique_ptr<X509, freed<X509_free>>;
 using private_key = std::unique_ptr<EVP_PKEY, freed<EVP_PKEY_free>>;
 
-constexpr int64_t day_s = 24 * 3600;
 constexpr int64_t ca_days = 3650, leaf_days = 365;
 constexpr int64_t skew_s = 300;  // machines whose clocks are behind take it at once
 
@@ -163,16 +162,22 @@ bool is_host_name(std::string_view text) {
          std::all_of(text.begin(), text.end(), fits) && text.find("..") == std::string_view::npos;
 }
 
-std::string certificate_problem(const std::string& certificate_path, const std::string& key_path,
-                                const std::string& ca_path) {
+std::string pair_problem(const std::string& certificate_path, const std::string& key_path) {
   auto x = read_certificate(file_text(certificate_path));
   if (!x) return certificate_path + " holds no PEM certificate";
   auto key = read_key(file_text(key_path));
   if (!key) return key_path + " holds no PEM key without a password";
   if (X509_check_private_key(x.get(), key.get()) != 1) return key_path + " is not the key of " + certificate_path;
+  return {};
+}
+
+std::string certificate_problem(const std::string& certificate_path, const std::string& key_path,
+                                const std::string& ca_path) {
+  if (auto why = pair_problem(certificate_path, key_path); !why.empty()) return why;
+  auto x = read_certificate(file_text(certificate_path));
   auto ca = file_text(ca_path);
   if (!read_certificate(ca)) return ca_path + " holds no PEM certificate";
-  if (!signed_by(x.get(), ca)) return certificate_path + " is not signed by " + ca_path;
+  if (!x || !signed_by(x.get(), ca)) return certificate_path + " is not signed by " + ca_path;
   return {};
 }
 

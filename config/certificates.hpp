@@ -24,6 +24,9 @@ pem_pair make_cluster_certificate(const pem_pair& ca, const std::string& name, c
 /// A name of DNS or an IP address, without port.
 bool is_host_name(std::string_view);
 
+/// Why these files are no certificate and its key, empty when they are. Time does not count.
+std::string pair_problem(const std::string& certificate_path, const std::string& key_path);
+
 /// Why these files cannot serve for mutual TLS, empty when they can. Time does not count.
 std::string certificate_problem(const std::string& certificate_path, const std::string& key_path,
                                 const std::string& ca_path);

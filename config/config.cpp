@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "config/certificates.hpp"
+#include "config/edge_check.hpp"
 #include "config/layers.hpp"
 #include "config/log.hpp"
 #include "config/option_table.hpp"
@@ -199,6 +200,7 @@ config build(const settings& given) {
     if (!value.values.empty()) fill(c, *find_binding(name), value);
   check_words(c, given);
   check_doors(c, given);
+  if (auto bad = find_edge_problem(c)) throw origin_of(given, bad->option).bad(bad->value, bad->why);
   read_prices(c, given);
   parse_offers(c, given);
   parse_money(c, given);

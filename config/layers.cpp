@@ -19,11 +19,25 @@ const std::string* find_variable(const environment_map& environment, std::string
   return found == environment.end() || found->second.empty() ? nullptr : &found->second;
 }
 
-/// Lists are written with commas in a variable.
+std::string_view trimmed(std::string_view text) {
+  auto first = text.find_first_not_of(" \t");
+  return first == text.npos ? std::string_view{} : text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+/// Lists are written with commas in a variable, or as a JSON array of plain strings: ["a","b"].
 std::vector<std::string> values_of_variable(const option& about, const std::string& text) {
   if (about.shape != option_shape::list) return {text};
+  auto inner = trimmed(text);
+  auto is_array = inner.starts_with('[') && inner.ends_with(']') &&
+                  (inner.size() == 2 || trimmed(inner.substr(1)).starts_with('"'));  // else "[::1]"
+  if (is_array) inner = trimmed(inner.substr(1, inner.size() - 2));
   std::vector<std::string> values;
-  for (auto part : split(text, ',')) values.emplace_back(part);
+  if (is_array && inner.empty()) return values;
+  for (auto part : split(inner, ',')) {
+    part = trimmed(part);
+    auto quoted = is_array && part.size() >= 2 && part.front() == '"' && part.back() == '"';
+    values.emplace_back(quoted ? part.substr(1, part.size() - 2) : part);
+  }
   return values;
 }
 

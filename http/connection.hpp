@@ -1,6 +1,7 @@
 // One HTTP connection: read a request, hand it over, write the reply, read the next. All of it on one strand.
 #pragma once
 
+#include "http/line.hpp"
 #include "http/server_core.hpp"
 #include "http/server_parser.hpp"
 
@@ -30,7 +31,7 @@ private:
 
 class connection final : public session, public std::enable_shared_from_this<connection> {
 public:
-  connection(std::shared_ptr<server_core>, tcp_socket);
+  connection(std::shared_ptr<server_core>, line, const ip_bytes& remote);
 
   /// On the strand, once.
   void start();
@@ -39,19 +40,27 @@ public:
   void abort() override;
 
 private:
-  enum class phase : uint8_t { idle, head, body, answering, writing, lingering, closed };
+  enum class phase : uint8_t { handshake, idle, head, body, answering, writing, lingering, closed };
   using error_code = boost::system::error_code;
 
   // reading
+  void shake_hands();
+  void begin();
   void read();
   void on_read(error_code, size_t bytes);
   void advance();
   void advance_head();
   void begin_request(size_t head_bytes);
   refusal take_head(const request_head&);
+  refusal take_origin(const request_head&);
   http_request take_request();
+  template <class Use>
+  void for_each_header(std::string_view name, Use) const;
+  std::string header(std::string_view name) const;
+  void take_forwarded();
   void say_continue();
   void advance_body();
+  void allow_body();
 
   // answering
   void hand_over();
@@ -65,6 +74,7 @@ private:
   void answer(uint64_t request, http_reply);
   void refuse(const refusal&);
   void refuse_busy();
+  void answer_preflight();
 
   // writing
   void write(http_reply);
@@ -78,15 +88,16 @@ private:
   void on_drain();
 
   const std::shared_ptr<server_core> core_;
-  tcp_socket socket_;
+  line line_;
   const executor_type executor_;
 
-  phase phase_ = phase::idle;
+  phase phase_ = phase::handshake;
   bool reading_ = false;  // a read is under way, whatever the phase
   bool counted_ = false;  // in core_->in_flight
   bool keep_alive_ = true;
   bool head_only_ = false;  // HEAD: the length of the body, but not the body
   bool http_1_0_ = false;
+  bool secure_ = false;  // of this request
   bool upgrade_ = false;
   bool linger_ = true;
   uint64_t request_number_ = 0;  // a late answer to an earlier request is known by it
@@ -94,8 +105,11 @@ private:
   input_buffer in_;
   head_finder finder_;
   body_reader body_;
+  int64_t body_began_ms_ = 0;
   http_request request_;
-  std::string remote_ip_;
+  const ip_bytes remote_;
+  const std::string remote_ip_;
+  std::string origin_;  // of the page that asked
   std::string request_id_;
 
   std::string out_;       // head, and body when that is small

@@ -2,6 +2,7 @@
 #include "http/connection.hpp"
 #include "http/server_reply.hpp"
 #include "http/socket.hpp"
+#include "http/web_rules.hpp"
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
@@ -57,10 +58,24 @@ void connection::from_anywhere(Work work) {
 
 void connection::hand_over() {
   if (upgrade_) return hand_over_upgrade();
+  if (!origin_.empty() && request_.method == "OPTIONS" && core_->options.web->speaks_cors() &&
+      !header("Access-Control-Request-Method").empty()) {
+    return answer_preflight();
+  }
   if (!begin_answer()) return refuse_busy();
   core_->handlers.request(take_request(), [self = shared_from_this(), number = request_number_](http_reply reply) {
     self->from_anywhere([self, number, reply = std::move(reply)]() mutable { self->answer(number, std::move(reply)); });
   });
+}
+
+/// What a browser asks before it sends a page's request; it sends no credential with it.
+void connection::answer_preflight() {
+  const auto& web = *core_->options.web;
+  request_ = {};  // nobody takes it
+  if (!web.allows_origin(origin_)) {
+    return write(core_->handlers.refuse(403, "FORBIDDEN", "pages of this origin may not ask", request_id_));
+  }
+  write(web.preflight(header("Access-Control-Request-Headers")));
 }
 
 void connection::hand_over_upgrade() {
@@ -105,9 +120,9 @@ void connection::answer_upgrade(uint64_t number, upgrade_answer answer) {
 }
 
 void connection::become_socket(upgrade_answer answer) {
-  auto socket = std::move(socket_);
+  auto l = std::move(line_);
   auto handshake = make_handshake(in_.pinned());
-  open_socket(core_, std::move(socket), std::move(handshake), request_id_, std::move(answer.opened));
+  open_socket(core_, std::move(l), std::move(handshake), request_id_, std::move(answer.opened));
   close();
 }
 
@@ -120,6 +135,7 @@ void connection::refuse(const refusal& why) {
 }
 
 void connection::refuse_busy() {
+  request_ = {};  // nobody took it, and what is next must not find its body
   auto reply =
       core_->handlers.refuse(503, "SERVICE_UNAVAILABLE", "too many requests in flight, try again soon", request_id_);
   reply.headers.emplace_back("Retry-After", "1");
@@ -132,7 +148,9 @@ void connection::write(http_reply reply) {
   sent_ = 0;
   out_.clear();
   out_body_.clear();
-  write_head(out_, reply, {request_id_, http_1_0_, keep_alive_});
+  std::string cors;
+  if (core_->options.web) core_->options.web->append_cors(cors, origin_);
+  write_head(out_, reply, {request_id_, http_1_0_, keep_alive_, secure_, cors});
   bool no_body = head_only_ || reply.status == 204 || reply.status == 304;
   if (!no_body && reply.body.size() <= joined_bytes_max)
     out_ += reply.body;
@@ -146,9 +164,9 @@ void connection::write_some() {
   auto done = [self = shared_from_this()](error_code error, size_t bytes) { self->on_written(error, bytes); };
   auto head = const_buffer(out_.data(), out_.size()) + sent_;
   auto body = const_buffer(out_body_.data(), out_body_.size());
-  if (body.size() == 0) return socket_.async_write_some(head, std::move(done));
+  if (body.size() == 0) return line_.async_write_some(head, std::move(done));
   body += sent_ - (out_.size() - head.size());
-  socket_.async_write_some(std::array{head, body}, std::move(done));
+  line_.async_write_some(std::array{head, body}, std::move(done));
 }
 
 void connection::on_written(error_code error, size_t bytes) {
@@ -167,6 +185,7 @@ void connection::next_request() {
   out_body_ = {};
   request_id_.clear();
   head_only_ = http_1_0_ = false;
+  origin_.clear();
   in_.unpin();
   finder_ = {};
   phase_ = phase::idle;
@@ -177,8 +196,7 @@ void connection::next_request() {
 
 // Closing with unread bytes sends a reset, which may destroy the reply before the client has read it.
 void connection::linger() {
-  error_code error;
-  socket_.shutdown(tcp_socket::shutdown_send, error);
+  auto error = line_.end_sending();
   bool all_read = core_->draining && !reading_ && in_.unread().empty();
   if (error || !linger_ || all_read) return close();
   phase_ = phase::lingering;
@@ -195,8 +213,7 @@ void connection::close() {
     std::lock_guard lock(gate_);
     gate_closed_ = true;
   }
-  error_code ignored;  // nothing can be done about a failing close
-  socket_.close(ignored);
+  line_.close();
   core_->remove(this);
 }
 

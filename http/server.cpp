@@ -2,6 +2,7 @@
 #include "http/server.hpp"
 
 #include "http/connection.hpp"
+#include "http/web_rules.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
@@ -31,6 +32,10 @@ int sweep_ms(const server_options& o) {
   return std::clamp(least / 4, sweep_ms_min, sweep_ms_max);  // a limit is kept within a quarter of it, or a second
 }
 
+ip_bytes address_of(const net::ip::address& x) {
+  return (x.is_v4() ? net::ip::make_address_v6(net::ip::v4_mapped, x.to_v4()) : x.to_v6()).to_bytes();
+}
+
 class server final : public http_server {
 public:
   server(server_options, server_handlers);
@@ -44,6 +49,7 @@ private:
   void listen();
   void accept();
   void on_accept(error_code, tcp_socket);
+  void take_in(tcp_socket);
   void sweep();
 
   const std::shared_ptr<server_core> core_;
@@ -101,13 +107,22 @@ void server::on_accept(error_code error, tcp_socket socket) {
     });
     return;
   }
-  if (core_->session_count() < core_->options.connections_max) {
-    auto executor = socket.get_executor();
-    auto one = std::make_shared<connection>(core_, std::move(socket));
-    core_->add(one);
-    net::post(executor, [one] { one->start(); });
-  }
+  if (core_->session_count() < core_->options.connections_max) take_in(std::move(socket));
   accept();
+}
+
+/// Or hangs up, when it is not there any more or its address has too many.
+void server::take_in(tcp_socket socket) {
+  error_code gone;
+  auto peer = socket.remote_endpoint(gone).address();
+  if (gone) return;
+  auto address = address_of(peer);
+  auto place = core_->take_place(address);
+  if (!place && !(core_->options.web && core_->options.web->is_proxy(address))) return;
+  auto executor = socket.get_executor();
+  auto one = std::make_shared<connection>(core_, line{std::move(socket), std::move(place)}, address);
+  core_->add(one);
+  net::post(executor, [one] { one->start(); });
 }
 
 void server::sweep() {
@@ -115,6 +130,7 @@ void server::sweep() {
   sweep_timer_.async_wait([this](error_code stopped) {
     if (stopped || stopping_) return;
     core_->check_deadlines();
+    if (core_->tls) core_->tls->look();
     sweep();
   });
 }

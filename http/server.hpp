@@ -20,7 +20,8 @@ struct http_request {
   std::string query;   // after '?', raw
   std::string body;
   std::string request_id;  // X-Request-ID as sent (up to 128 of [A-Za-z0-9._-]), else made
-  std::string remote_ip;
+  std::string remote_ip;   // the client's, also behind a trusted proxy
+  bool secure = false;     // TLS here, or at a trusted proxy
   std::string authorization, api_key, idempotency_key, content_type, error_dialect;  // header values, else empty
   std::function<std::string(std::string_view name)> header;  // any other header; valid until the answer
 };
@@ -64,10 +65,12 @@ struct server_handlers {
   std::function<size_t(const std::string& method, const std::string& path)> body_bytes_max;
   std::function<void(http_request, respond_fn)> request;
   std::function<void(http_request, std::function<void(upgrade_answer)>)> upgrade;
-  /// The body of an error that the server itself must answer (400, 408, 413, 414, 417, 426, 431, 503, 504).
+  /// The body of an error that the server itself must answer (400, 403, 408, 413, 414, 417, 421, 426, 431, 503, 504).
   std::function<http_reply(int status, std::string_view code, std::string_view message, const std::string& request_id)>
       refuse;
 };
+
+class web_rules;
 
 struct server_options {
   std::string host = "127.0.0.1";
@@ -75,12 +78,15 @@ struct server_options {
   int threads = 2;
   size_t in_flight_max = 4096;
   size_t connections_max = 16384;
-  int header_ms = limits::header_ms;     // from its first byte until the header is complete, else 408
-  int body_ms = limits::body_ms;         // without progress of a body (408) or of a reply (closed)
-  int idle_ms = limits::idle_ms;         // between requests, then closed silently
-  int answer_ms = 150'000;               // for the handler, else 504: completions may take long
-  int socket_ping_ms = 20'000;           // a WebSocket is pinged this often
-  int socket_idle_ms = limits::idle_ms;  // and closed when nothing, not even a pong, came for so long
+  size_t connections_per_address_max = 8192;  // does not count for trusted proxies
+  std::string tls_cert, tls_key;              // PEM files, read again when they change; empty: no TLS
+  std::shared_ptr<const web_rules> web;       // null: any host, no CORS, no proxy
+  int header_ms = limits::header_ms;          // from its first byte until the header is complete, else 408
+  int body_ms = limits::body_ms;              // without progress of a body (408) or of a reply (closed)
+  int idle_ms = limits::idle_ms;              // between requests, then closed silently
+  int answer_ms = 150'000;                    // for the handler, else 504: completions may take long
+  int socket_ping_ms = 20'000;                // a WebSocket is pinged this often
+  int socket_idle_ms = limits::idle_ms;       // and closed when nothing, not even a pong, came for so long
 };
 
 /// Throws std::runtime_error when it cannot listen. Owns its threads.

@@ -2,6 +2,8 @@
 #pragma once
 
 #include "http/server.hpp"
+#include "http/tls.hpp"
+#include "model/ip_range.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -9,7 +11,9 @@
 #include <atomic>
 #include <condition_variable>
 #include <deque>
+#include <map>
 #include <mutex>
+#include <optional>
 #include <unordered_map>
 
 namespace troupe {
@@ -19,6 +23,9 @@ using executor_type = boost::asio::io_context::executor_type;
 using tcp_socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, executor_type>;
 
 int64_t steady_now_ms();
+
+/// "192.0.2.1" also when it came through a socket of version 6.
+std::string ip_text(const ip_bytes&);
 
 /// One open connection, of either kind. Its methods are called from any thread and only post to its strand.
 class session {
@@ -52,12 +59,15 @@ public:
   size_t session_count() const;
   /// False when sessions are still open after so long.
   bool wait_empty(int wait_ms);
+  /// A place among the connections of this address, given back when the last holder lets go of it; null: all are taken.
+  std::shared_ptr<const void> take_place(const ip_bytes&);
   void check_deadlines();
   void drain_all();
   void abort_all();
 
   const server_options options;
   server_handlers handlers;
+  std::optional<tls_files> tls;  // nothing: in the clear
   std::atomic<size_t> in_flight = 0;
   std::atomic<bool> draining = false;
   std::deque<boost::asio::io_context> contexts;
@@ -67,6 +77,11 @@ private:
   mutable std::mutex mutex_;
   std::condition_variable emptied_;
   std::unordered_map<const session*, std::shared_ptr<session>> sessions_;
+  struct address_counts {
+    std::mutex guard;
+    std::map<ip_bytes, size_t> of;
+  };
+  const std::shared_ptr<address_counts> places_ = std::make_shared<address_counts>();  // a place may outlive the server
 };
 
 }  // namespace troupe

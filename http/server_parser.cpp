@@ -62,6 +62,7 @@ constexpr kept_field kept_fields[] = {
     {"x-error-dialect", &request_head::error_dialect},
     {"x-request-id", &request_head::request_id},
     {"upgrade", &request_head::upgrade},
+    {"origin", &request_head::origin},
 };
 
 /// What must be seen of all lines before one can judge.
@@ -76,7 +77,8 @@ refusal read_length(std::string_view value, request_head& out) {
   return {};
 }
 
-refusal read_host(std::string_view value) {
+refusal read_host(std::string_view value, request_head& out) {
+  out.host = value;
   return value.find_first_of(" \t,/\\@?#") == value.npos ? refusal{} : malformed("bad Host header");
 }
 
@@ -101,7 +103,7 @@ refusal read_field(std::string_view name, std::string_view value, request_head& 
     out.*kept.slot = value;
     return {};
   }
-  if (same_word(name, "host")) return ++seen.hosts > 1 ? malformed("two Host headers") : read_host(value);
+  if (same_word(name, "host")) return ++seen.hosts > 1 ? malformed("two Host headers") : read_host(value, out);
   if (same_word(name, "content-length")) {
     return ++seen.lengths > 1 ? malformed("two Content-Length headers") : read_length(value, out);
   }

@@ -35,6 +35,7 @@ private:
 struct request_head {
   std::string_view method, target;
   std::string_view authorization, api_key, idempotency_key, content_type, error_dialect, request_id, upgrade;
+  std::string_view host, origin;
   bool http_1_0 = false;
   bool keep_alive = true;
   bool upgrade_wanted = false;  // the Connection header says so

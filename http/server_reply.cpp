@@ -1,8 +1,11 @@
 // Status line and headers of every reply, and the request ids they carry.
 #include "http/server_reply.hpp"
 
+#include "http/server_parser.hpp"
+
 #include <boost/beast/http/status.hpp>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <ctime>
@@ -53,6 +56,27 @@ void append_field(std::string& out, std::string_view name, std::string_view valu
   out += "\r\n";
 }
 
+/// An API has nothing to show in a page and nothing to keep in a cache. A reply that has says so itself.
+struct default_field {
+  std::string_view name, line;
+};
+constexpr default_field default_fields[] = {
+    {"cache-control", "Cache-Control: no-store\r\n"},
+    {"content-security-policy", "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"},
+};
+constexpr std::string_view fixed_lines =
+    "X-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\nReferrer-Policy: no-referrer\r\n";
+constexpr std::string_view secure_line = "Strict-Transport-Security: max-age=31536000\r\n";
+
+void append_protection(std::string& out, const http_reply& reply, bool secure) {
+  out += fixed_lines;
+  for (const auto& field : default_fields) {
+    auto same = [&](const auto& header) { return same_word(header.first, field.name); };
+    if (std::none_of(reply.headers.begin(), reply.headers.end(), same)) out += field.line;
+  }
+  if (secure) out += secure_line;
+}
+
 void append_status_line(std::string& out, int status) {
   namespace http = boost::beast::http;
   out += "HTTP/1.1 ";
@@ -69,7 +93,8 @@ void write_head(std::string& out, const http_reply& reply, const reply_frame& fr
   append_status_line(out, reply.status);
   out += "Server: troupe\r\nDate: ";
   out += http_date();
-  out += "\r\nX-Content-Type-Options: nosniff\r\n";
+  out += "\r\n";
+  append_protection(out, reply, frame.secure);
   append_field(out, "X-Request-ID", frame.request_id);
   bool has_body = reply.status >= 200 && reply.status != 204 && reply.status != 304;
   if (has_body) {
@@ -79,6 +104,7 @@ void write_head(std::string& out, const http_reply& reply, const reply_frame& fr
     out += "\r\n";
   }
   for (const auto& [name, value] : reply.headers) append_field(out, name, value);
+  out += frame.lines;
   if (!frame.keep_alive)
     out += "Connection: close\r\n";
   else if (frame.http_1_0)

@@ -9,6 +9,8 @@ struct reply_frame {
   std::string_view request_id;
   bool http_1_0 = false;
   bool keep_alive = true;
+  bool secure = false;          // the client came over TLS
+  std::string_view lines = {};  // more header lines, each with its CR LF
 };
 
 /// Appends status line, headers and the empty line. What would break the framing in a header value is left out.

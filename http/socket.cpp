@@ -21,12 +21,13 @@ constexpr size_t message_bytes_max = 64 * 1024;
 constexpr size_t queue_bytes_max = 1024 * 1024;
 constexpr size_t queue_frames_max = 1024;
 constexpr size_t reason_bytes_max = 123;
+constexpr int cut_ms = 1'000;    // for operations to end after their socket was closed
 constexpr int close_ms = 5'000;  // for a closing handshake, and for what was queued before it
 using opened_fn = std::function<socket_events(std::shared_ptr<web_socket>)>;
 
 class socket_session final : public session, public web_socket, public std::enable_shared_from_this<socket_session> {
 public:
-  socket_session(std::shared_ptr<server_core> core, tcp_socket socket, opened_fn opened)
+  socket_session(std::shared_ptr<server_core> core, line socket, opened_fn opened)
       : core_(std::move(core)), executor_(socket.get_executor()), opened_(std::move(opened)) {
     stream_.emplace(std::move(socket));
   }
@@ -56,6 +57,7 @@ private:
   template <class Work>
   void post(Work);
   void cut();
+  void give_up();
   bool still_open(error_code);
   void finish();
 
@@ -63,7 +65,7 @@ private:
   const executor_type executor_;
 
   // On the strand only.
-  std::optional<websocket::stream<tcp_socket, false>> stream_;
+  std::optional<websocket::stream<line, false>> stream_;
   opened_fn opened_;
   socket_events events_;
   beast::flat_buffer in_;
@@ -75,6 +77,7 @@ private:
   bool closing_ = false;       // the user was told; whoever began
   bool close_wanted_ = false;  // our close frame is to follow the queue
   bool broken_ = false;        // an operation failed: wait for the others, then finish
+  bool cut_ = false;           // the socket is closed
 
   mutable std::mutex mutex_;       // for what follows
   std::deque<std::string> queue_;  // its front is being written
@@ -247,7 +250,8 @@ void socket_session::say_close() {
 
 void socket_session::check_deadline() {
   post([self = shared_from_this()] {
-    if (self->broken_ || !self->overdue(steady_now_ms())) return;
+    if (!self->overdue(steady_now_ms())) return;
+    if (self->cut_) return self->give_up();
     if (self->open_ && !self->closing_)
       self->ping();
     else
@@ -256,13 +260,24 @@ void socket_session::check_deadline() {
 }
 
 void socket_session::abort() {
-  post([self = shared_from_this()] { self->cut(); });
+  post([self = shared_from_this()] {
+    if (self->cut_) return self->give_up();
+    self->cut();
+  });
 }
 
 /// Ends what is under way with an error; still_open() sees to the rest.
 void socket_session::cut() {
-  error_code ignored;  // nothing can be done about a failing close
-  if (stream_) stream_->next_layer().close(ignored);
+  if (std::exchange(cut_, true)) return;
+  allow(cut_ms);
+  if (stream_) stream_->next_layer().close();
+}
+
+/// Beast may wait for itself: our close for the read to end, and a read that met a bad frame for our close. Neither has
+/// the socket any more, so both are thrown away with the stream.
+void socket_session::give_up() {
+  broken_ = true;
+  finish();
 }
 
 /// Every operation ends here. The session is over when the last one has ended after an error.
@@ -278,6 +293,7 @@ bool socket_session::still_open(error_code error) {
 }
 
 void socket_session::finish() {
+  if (!stream_) return;
   end_for_user();
   {
     std::lock_guard lock(mutex_);
@@ -291,8 +307,8 @@ void socket_session::finish() {
 
 }  // namespace
 
-void open_socket(std::shared_ptr<server_core> core, tcp_socket socket, handshake_request request,
-                 std::string request_id, std::function<socket_events(std::shared_ptr<web_socket>)> opened) {
+void open_socket(std::shared_ptr<server_core> core, line socket, handshake_request request, std::string request_id,
+                 std::function<socket_events(std::shared_ptr<web_socket>)> opened) {
   auto one = std::make_shared<socket_session>(core, std::move(socket), std::move(opened));
   core->add(one);
   one->start(std::move(request), std::move(request_id));

@@ -67,8 +67,9 @@ cluster_plan cluster_planner::look(const cluster_view& view, const std::string& 
   auto most = least + (job_shards % gateways == 0 ? 0 : 1);
   auto room = std::max(0, most - static_cast<int32_t>(mine.size())) + (duty_free ? 1 : 0);
   plan.take = std::min(orphans, room);
-  for (auto& [id, count] : owned) {
+  for (auto& [id, shards] : owned) {
     if (id == me || !linked.contains(id)) continue;
+    auto& count = shards;  // a name that a lambda may use
     auto needs = [&] {
       auto have = static_cast<int32_t>(mine.size());
       return (count < least && have > least) || (count < most && have > most);

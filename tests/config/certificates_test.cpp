@@ -69,6 +69,10 @@ TEST_CASE("a certificate that ends within thirty days is warned of") {
   auto now = wall_ms();
   CHECK(config_facts(c)[0].starts_with("cluster door: mutual TLS, the certificate ends on 20"));
   CHECK(config_facts({})[0] == "cluster door: without TLS, loopback only");
+  c.tls_cert = f.cert_path;
+  CHECK(config_facts(c)[1].starts_with("public door: TLS 1.3, the certificate ends on 20"));
+  CHECK(config_facts({})[1] == "public door: without TLS");
+  c.tls_cert.clear();
   CHECK(config_warnings(c, now).empty());
   CHECK(config_warnings(c, now + 334 * day_ms).empty());
   auto soon = config_warnings(c, now + 336 * day_ms);
@@ -84,4 +88,14 @@ TEST_CASE("hosts are names or addresses and nothing else") {
   for (auto* bad : {"", "a b", "a/b", ".hidden", "a..b", "-x", "gate:80", "DNS:x", "a,b"})
     CHECK_FALSE(is_host_name(bad));
   CHECK_FALSE(is_host_name(std::string(254, 'a')));
+}
+
+TEST_CASE("a public door beyond loopback without TLS is warned of, unless a proxy stands in front") {
+  config c;
+  CHECK(config_warnings(c, wall_ms()).empty());
+  c.listen = {"0.0.0.0", 8080};
+  REQUIRE(config_warnings(c, wall_ms()).size() == 1);
+  CHECK(config_warnings(c, wall_ms())[0].starts_with("--listen: 0.0.0.0:8080 is not loopback and without TLS"));
+  c.trusted_proxies = {"10.0.0.1"};
+  CHECK(config_warnings(c, wall_ms()).empty());
 }

@@ -289,3 +289,38 @@ TEST_CASE("the process environment is read") {
   REQUIRE(setenv("TROUPE_TEST_MARK", "a=b", 1) == 0);
   CHECK(process_environment().at("TROUPE_TEST_MARK") == "a=b");
 }
+
+TEST_CASE("a list in the environment is written with commas, or as a JSON array") {
+  using texts = std::vector<std::string>;
+  auto origins = [](const std::string& text) { return from_environment({{"CORS_ORIGINS", text}}).cors_origins; };
+  CHECK(origins("http://a,http://b") == texts{"http://a", "http://b"});
+  CHECK(origins("http://a, http://b") == texts{"http://a", "http://b"});
+  CHECK(origins(R"(["http://a","http://b"])") == texts{"http://a", "http://b"});
+  CHECK(origins(R"( [ "http://a" , "http://b" ] )") == texts{"http://a", "http://b"});
+  CHECK(origins("[]").empty());
+  CHECK(from_environment({{"TRUSTED_HOSTS", "[::1]"}}).trusted_hosts == texts{"[::1]"});
+  CHECK(has(refusal(sources{{}, {{"CORS_ORIGINS", "[http://a]"}}}), "CORS_ORIGINS"));
+}
+
+TEST_CASE("the settings of the public door are checked, each with its reason") {
+  folder at;
+  auto ca = make_cluster_ca("CA");
+  auto one = make_cluster_certificate(ca, "a", {"a.example"}), two = make_cluster_certificate(ca, "b", {"b.example"});
+  auto cert = at.write("cert", one.certificate), key = at.write("key", one.key), other = at.write("other", two.key);
+  auto tls = [](const std::string& c, const std::string& k) {
+    return refusal(sources{{{"tls-cert", c}, {"tls-key", k}}, {}});
+  };
+  CHECK(tls(cert, key) == "accepted");
+  CHECK(has(tls(cert, other), "is not the key of"));
+  CHECK(has(refusal("tls-cert", cert), "go together"));
+  CHECK(has(refusal("tls-key", key), "go together"));
+  CHECK(refusal("cors-origin", "https://a.example:8443") == "accepted");
+  CHECK(refusal("cors-origin", "*") == "accepted");
+  CHECK(has(refusal("cors-origin", "a.example"), "is not http(s)://HOST[:PORT]"));
+  CHECK(has(refusal(sources{{{"cors-origin", "*"}, {"cors-credentials", "true"}}, {}}), "name the origins"));
+  CHECK(refusal("trusted-host", "*.example.org") == "accepted");
+  CHECK(has(refusal("trusted-host", "a.*.org"), "is no host name"));
+  CHECK(refusal("trusted-proxy", "fd00::/8") == "accepted");
+  CHECK(has(refusal("trusted-proxy", "10.0.0.0/40"), "is no address and no range"));
+  CHECK(has(refusal("outbound-allow", "private"), "is no address and no range"));
+}

@@ -125,6 +125,20 @@ TEST_CASE("a WebSocket opens, echoes, and closes when the client says so") {
   CHECK_FALSE(it.opened.take()->send("too late"));
 }
 
+TEST_CASE("a bad frame behind one that makes us close cannot hold a socket for ever") {
+  // Found by the fuzzer: Beast's close waits for the read, and the read that failed waits for the close.
+  echo_server it;
+  it.start();
+  for (const std::string& bad : {std::string(30, '!'), std::string("\x81\x05hello"), frame(closing, "x")}) {
+    auto client = it.client();
+    client->send(frame(binary, "x") + bad);
+    client->close();
+  }
+  auto start = std::chrono::steady_clock::now();
+  it.server->stop(100);  // would not come back
+  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(5));
+}
+
 TEST_CASE("a refused upgrade is an ordinary reply and the connection lives on") {
   test_server it;
   it.start();

@@ -311,3 +311,23 @@ TEST_CASE("a header that trickles in does not renew its time, a body that makes 
   }
   CHECK(steady.reply().status == 200);
 }
+
+TEST_CASE("a body that trickles in for ever is 408 all the same") {
+  test_server it;
+  it.options.body_ms = 40;
+  it.start();
+  raw_socket slow(it.port());
+  slow.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n");
+  std::atomic<bool> refused = false;
+  auto start = std::chrono::steady_clock::now();
+  std::thread trickle([&] {
+    for (int i = 0; i < 900 && !refused; ++i) {
+      slow.send("x");
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));  // the pace is what is tested
+    }
+  });
+  CHECK(slow.reply().status == 408);
+  refused = true;
+  trickle.join();
+  CHECK(elapsed_ms(start) < 4'000);
+}
