@@ -2,12 +2,14 @@
 // Apart from change.hpp, which only points here: few files need it.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "model/job_spec.hpp"
+#include "model/session_steps.hpp"
 
 namespace troupe {
 
@@ -31,10 +33,17 @@ struct user_patch {
 };
 
 /// One step of an identity_change. Each is written under its own condition; a step that does not hold refuses all.
-using identity_step = std::variant<user_patch>;
+using identity_step = std::variant<user_patch, session_step>;
 
 struct identity_change {
   std::vector<identity_step> steps;
 };
+
+/// A change of one step.
+inline change change_of(session_step step) {
+  change c;
+  c.identity = std::make_shared<identity_change>(identity_change{{std::move(step)}});
+  return c;
+}
 
 }  // namespace troupe

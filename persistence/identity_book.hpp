@@ -2,6 +2,7 @@
 #pragma once
 
 #include "model/identity.hpp"
+#include "persistence/session_book.hpp"
 #include "persistence/sql.hpp"
 
 #include "model/change.hpp"
@@ -19,9 +20,12 @@ public:
 
 private:
   bool check_step(const user_patch&, change_result&);
+  bool check_step(const session_step& x, change_result& r) { return sessions_.check(x, r); }
   void write_step(const user_patch&);
+  void write_step(const session_step& x) { sessions_.write(x); }
 
   statement any_user_, patch_user_;
+  session_book sessions_;
 };
 
 }  // namespace troupe::sql

@@ -9,8 +9,11 @@ class people_lookup : public identity_reader {
 public:
   explicit people_lookup(connection& db) : db_{db} {}
 
+  session_reader& sessions() override { return *sessions_; }
+
 private:
-  [[maybe_unused]] connection& db_;
+  connection& db_;
+  std::unique_ptr<session_reader> sessions_ = open_sessions(db_);
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "model/identity.hpp"
+#include "persistence/session_reader.hpp"
 #include "persistence/sql.hpp"
 #include "persistence/store.hpp"
 
@@ -12,6 +13,7 @@ namespace troupe {
 class identity_reader {
 public:
   virtual ~identity_reader() = default;
+  virtual session_reader& sessions() = 0;
 };
 
 namespace sql {
