@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "actors/interfaces.hpp"
+#include "actors/open_streams.hpp"
 #include "actors/queue_gauge.hpp"
 #include "config/config.hpp"
 #include "config/world.hpp"
@@ -118,6 +119,7 @@ struct house {
   std::function<outcome<submission>(const std::string& body, time_ms now_ms)> read_job;
   cluster_map cluster;
   queue_gauge queue;  // of all users
+  open_streams streams;
 
   /// When what a provider earns now may be paid out.
   time_ms matures_ms() const { return now_ms() + settings.dispute_window_seconds * 1000; }

@@ -1,12 +1,15 @@
 // Registers people and logs them in. On its own thread, because a password hash is meant to be slow.
+#include "model/identity.hpp"
 #include "actors/actors.hpp"
 #include "actors/password.hpp"
+#include "config/refresh_token.hpp"
+#include "model/audit.hpp"
 
 namespace troupe {
 
 namespace {
 
-constexpr int64_t session_ms = 30LL * 24 * 3600 * 1000;
+constexpr int64_t day_ms = 24LL * 3600 * 1000;
 
 struct identity_state {
   identity_state() = default;
@@ -59,23 +62,26 @@ caf::result<registered> add_user(identity_pointer self, const register_user& ask
   return promise;
 }
 
-void enter(identity_pointer self, const user_row& user, const std::string& password,
+void enter(identity_pointer self, const user_row& user, const log_in& ask,
            caf::typed_response_promise<logged_in> promise) {
-  if (!check_password(user.password_hash, password)) {
+  if (!check_password(user.password_hash, ask.password)) {
     promise.deliver(to_error({errc::unauthenticated, "Invalid credentials", {}, {}}));
     return;
   }
   auto now = self->state.h->now_ms();
-  logged_in answer{user, new_id("ses"), now + session_ms};
-  change c;
-  c.session = session_row{answer.session_id, user.id, now, answer.expires_ms, 0};
+  auto token = first_refresh_token();
+  logged_in answer{user, new_id("ses"), now + self->state.h->settings.refresh_days * day_ms, token.text};
+  session_row row{answer.session_id, user.id, now, answer.expires_ms, 0};
+  auto c = change_of(session_open{row, token.family, token.hash, {}, "login", ask.ip, ask.agent});
+  c.audit = std::make_shared<audit_entry>(
+      audit_entry{user.id, answer.session_id, "session.open", user.id, "ok", ask.ip, ask.request_id, {}});
   commit(self, std::move(c), std::move(answer), promise);
 }
 
 caf::result<logged_in> check_login(identity_pointer self, const log_in& ask) {
   auto promise = self->make_response_promise<logged_in>();
   self->request(self->state.h->actors.reader(), store_limit, find_login{ask.login})
-      .then([=](const user_row& user) { enter(self, user, ask.password, promise); },
+      .then([=](const user_row& user) { enter(self, user, ask, promise); },
             [=](const caf::error& why) mutable {
               if (to_failure(why).code != errc::not_found) {
                 promise.deliver(why);

@@ -9,6 +9,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto idle_check = 30s;
+constexpr int64_t believed_ms = 30'000;  // among several gateways: what was read so long ago is read anew
 
 struct session_state {
   session_state() = default;
@@ -17,6 +18,7 @@ struct session_state {
   std::string credential;
   std::optional<principal> who;
   time_ms expires_ms = 0;
+  int64_t read_ms = 0;  // of the monotonic clock
   bool reading = false;
   bool outdated = false;  // what is being read changed meanwhile
   bool leaving = false;
@@ -46,6 +48,7 @@ void learned(session_pointer self, const credential_row& row) {
   auto waiting = std::exchange(s.waiting, {});
   auto now = s.h->now_ms();
   auto good = row.revoked_ms == 0 && (row.expires_ms == 0 || row.expires_ms > now) && row.status == "active";
+  s.read_ms = s.h->steady();
   if (good) {
     auto key_id = s.credential.starts_with("key:") ? row.credential_id : std::string{};
     s.who = principal{row.user.id,       row.user.email, row.user.username, row.user.organization,
@@ -53,6 +56,7 @@ void learned(session_pointer self, const credential_row& row) {
                       std::move(key_id), row.limits,     row.rules,         row.mfa};
     s.expires_ms = row.expires_ms;
   } else {
+    s.who.reset();
     let_go(self);
   }
   for (auto& p : waiting) good ? p.deliver(*s.who) : p.deliver(no_entry());
@@ -74,6 +78,11 @@ void read_credential(session_pointer self) {
             [self](const caf::error& why) { not_learned(self, why); });
 }
 
+/// The word that a credential has ended may not come through from another gateway.
+bool is_believed(const session_state& s) {
+  return s.who && (s.h->cluster.alone() || s.h->steady() - s.read_ms < believed_ms);
+}
+
 /// Before it is known whose session this is, it may be that user's.
 void forget(session_pointer self, const std::string& user_id) {
   auto& s = self->state;
@@ -84,7 +93,7 @@ void forget(session_pointer self, const std::string& user_id) {
 caf::result<principal> let_in(session_pointer self) {
   auto& s = self->state;
   s.used += 1;
-  if (s.who) {
+  if (is_believed(s)) {
     if (s.expires_ms != 0 && s.expires_ms <= s.h->now_ms()) return no_entry();
     return *s.who;
   }
@@ -148,10 +157,12 @@ sessions_actor::behavior_type sessions(sessions_pointer self, house* h) {
       [self](const forget_credential& x) {
         self->state.live.let_go(self, x.credential);
         tell_others(self, x);
+        self->state.h->streams.look_at_credential(x.credential);
       },
       [self](const forget_user& x) {
         self->state.live.each([&](const session_actor& s) { self->send(s, x); });
         tell_others(self, x);
+        self->state.h->streams.look_at_user(x.user_id);
       },
       [self](const passivate& x) { self->state.live.let_go(self, x.id); },
   };

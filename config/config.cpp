@@ -83,6 +83,8 @@ void check_words(const config& c, const settings& given) {
   auto is_postgres = c.database.starts_with("postgresql://") || c.database.starts_with("postgres://");
   if (!c.database.empty() && !is_postgres)
     throw origin_of(given, "database").bad(c.database, "does not start with postgresql://");
+  if (c.jwt_algorithm != "HS256" && c.jwt_algorithm != "RS256")
+    throw origin_of(given, "jwt-algorithm").bad(c.jwt_algorithm, "is not HS256 or RS256");
 }
 
 void check_readable(const origin& of, const std::string& path) {
