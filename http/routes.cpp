@@ -2,7 +2,8 @@
 #include "http/routes.hpp"
 
 #include "config/log.hpp"
-#include "http/jwt.hpp"
+#include "http/login_guard.hpp"
+#include "http/token_keys.hpp"
 
 namespace troupe {
 
@@ -73,12 +74,20 @@ void run_admitted(const route* row, const call_ptr& c, principal who) {
 
 }  // namespace
 
+edge::edge(house& x, std::string secret, int64_t now_ms)
+    : h(x),
+      jwt_secret(std::move(secret)),
+      started_ms(now_ms),
+      keys(std::make_shared<token_keys>(jwt_secret, x.settings.jwt_algorithm)),
+      logins(std::make_shared<login_guard>()) {}
+
 const std::vector<route>& routes() {
   static const auto table = [] {
     std::vector<route> rows;
     add_job_routes(rows);  // the hot ones first: the router looks from the top
     add_completion_routes(rows);
     add_auth_routes(rows);
+    add_session_routes(rows);
     add_schedule_routes(rows);
     add_log_routes(rows);
     add_money_routes(rows);
@@ -111,9 +120,9 @@ outcome<std::string> credential_of(const edge& e, const http_request& r) {
     return "key:" + sha256_hex(secret);
   }
   if (r.authorization.empty()) return none("Invalid API key");
-  auto claims = check_token(secret, e.jwt_secret, e.h.now_ms());
-  if (!claims) return none("Invalid or expired token");
-  return "jwt:" + claims->session_id;
+  auto session = e.keys->session_of(secret, e.h.now_ms());
+  if (!session) return none("Invalid or expired token");
+  return "jwt:" + *session;
 }
 
 void serve_request(edge& e, http_request r, respond_fn done) {

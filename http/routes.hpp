@@ -14,13 +14,18 @@
 
 namespace troupe {
 
+class token_keys;
+class login_guard;
+
 /// What the edge needs besides the actors.
 struct edge {
-  edge(house& x, std::string secret, int64_t now_ms) : h(x), jwt_secret(std::move(secret)), started_ms(now_ms) {}
+  edge(house&, std::string jwt_secret, int64_t now_ms);
 
   house& h;
   std::string jwt_secret;
   int64_t started_ms = 0;  // of the monotonic clock
+  std::shared_ptr<token_keys> keys;
+  std::shared_ptr<login_guard> logins;
 };
 
 struct route;
@@ -98,6 +103,7 @@ inline void forget(const call& c, const std::string& user_id) {
 
 // Groups of rows, each in its own file.
 void add_auth_routes(std::vector<route>&);
+void add_session_routes(std::vector<route>&);
 void add_job_routes(std::vector<route>&);
 void add_job_wish_routes(std::vector<route>&);
 void add_schedule_routes(std::vector<route>&);
