@@ -17,6 +17,7 @@
 #include "executors/machine.hpp"
 #include "http/dev_account.hpp"
 #include "http/job_json.hpp"
+#include "http/key_rotation.hpp"
 #include "http/routes.hpp"
 #include "http/web_rules.hpp"
 #include "persistence/secrets.hpp"
@@ -80,10 +81,14 @@ public:
     gave_up_ = true;
     ::kill(::getpid(), SIGUSR1);
   }
-  /// True for an orderly stop.
-  bool wait() {
-    int which = 0;
-    sigwait(&set_, &which);
+  /// True for an orderly stop. `meanwhile`, if any, is called every two seconds.
+  bool wait(const std::function<void()>& meanwhile) {
+    timespec pause{2, 0};
+    int which = -1;
+    while (which < 0) {
+      which = meanwhile ? sigtimedwait(&set_, nullptr, &pause) : sigwaitinfo(&set_, nullptr);
+      if (which < 0 && errno == EAGAIN) meanwhile();
+    }
     return which != SIGUSR1 || !gave_up_;
   }
 
@@ -229,6 +234,7 @@ int run_gateway(config& settings, stop_signal& stop) {
   e.emplace(*h, jwt_secret(settings, *db, *secrets), h->steady());
   e->secrets = secrets;
   e->signing_root = lasting_secret(settings, *db, *secrets, "signing");
+  open_token_keys(*e);
   std::optional<dev_account> dev;
   if (settings.dev) dev = open_dev_account(*h);
   routes();  // throws when a row does not say who may
@@ -239,7 +245,7 @@ int run_gateway(config& settings, stop_signal& stop) {
   if (dev) write_dev_file(settings.data_dir, *dev, base_url, to_string(settings.cluster_listen));
   log::info("ready",
             {{"url", base_url}, {"cluster", to_string(settings.cluster_listen)}, {"data_dir", settings.data_dir}});
-  auto orderly = stop.wait();
+  auto orderly = stop.wait(h->cluster.alone() ? nullptr : std::function<void()>{[&e] { look_for_token_keys(*e); }});
   log::info("stopping");
   e->stops = true;
   server->stop(static_cast<int>(settings.drain_seconds) * 1000);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "actors/interfaces.hpp"
+#include "actors/open_streams.hpp"
 #include "actors/queue_gauge.hpp"
 #include "actors/refusal_memo.hpp"
 #include "config/config.hpp"
@@ -121,6 +122,7 @@ struct house {
   cluster_map cluster;
   queue_gauge queue;  // of all users
   refusal_memo refused;
+  open_streams streams;
 
   /// When what a provider earns now may be paid out.
   time_ms matures_ms() const { return now_ms() + settings.dispute_window_seconds * 1000; }

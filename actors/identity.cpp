@@ -1,13 +1,15 @@
 // Registers people and logs them in. On its own thread, because a password hash is meant to be slow.
+#include "model/identity.hpp"
 #include "actors/actors.hpp"
 #include "actors/password.hpp"
+#include "config/refresh_token.hpp"
 #include "model/audit.hpp"
 
 namespace troupe {
 
 namespace {
 
-constexpr int64_t session_ms = 30LL * 24 * 3600 * 1000;
+constexpr int64_t day_ms = 24LL * 3600 * 1000;
 
 struct identity_state {
   identity_state() = default;
@@ -79,9 +81,10 @@ void enter(identity_pointer self, const user_row& user, const log_in& ask,
     return;
   }
   auto now = self->state.h->now_ms();
-  logged_in answer{user, new_id("ses"), now + session_ms};
-  change c;
-  c.session = session_row{answer.session_id, user.id, now, answer.expires_ms, 0};
+  auto token = first_refresh_token();
+  logged_in answer{user, new_id("ses"), now + self->state.h->settings.refresh_days * day_ms, token.text};
+  session_row row{answer.session_id, user.id, now, answer.expires_ms, 0};
+  auto c = change_of(session_open{row, token.family, token.hash, {}, "login", ask.ip, ask.agent});
   c.audit = told_of(ask.audit, user.id, answer.session_id, user.id);
   commit(self, std::move(c), std::move(answer), promise);
 }

@@ -198,12 +198,16 @@ struct register_user {
 struct logged_in {
   user_row user;
   std::string session_id;
-  time_ms expires_ms = 0;
+  time_ms expires_ms = 0;     // of the session, unless it is refreshed
+  std::string refresh_token;  // shown once
 };
+/// errc::unauthenticated for a wrong password as for an unknown login, in the same time; errc::forbidden for a
+/// suspended user, who has shown the right one.
 struct log_in {
   using reply = logged_in;
   std::string login, password;
   std::shared_ptr<const audit_entry> audit;
+  std::string ip, agent;  // where from
 };
 struct made_api_key {
   api_key_row row;

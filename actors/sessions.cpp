@@ -11,6 +11,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto idle_check = 30s;
+constexpr int64_t believed_ms = 30'000;  // among several gateways: what was read so long ago is read anew
 
 struct session_state {
   session_state() = default;
@@ -19,6 +20,7 @@ struct session_state {
   std::string credential;
   std::optional<principal> who;
   time_ms expires_ms = 0;
+  int64_t read_ms = 0;  // of the monotonic clock
   bool reading = false;
   bool outdated = false;  // what is being read changed meanwhile
   bool leaving = false;
@@ -75,6 +77,7 @@ void learned(session_pointer self, const credential_row& row) {
   auto waiting = std::exchange(s.waiting, {});
   auto now = s.h->now_ms();
   auto good = row.revoked_ms == 0 && (row.expires_ms == 0 || row.expires_ms > now) && row.status == "active";
+  s.read_ms = s.h->steady();
   if (good) {
     auto key_id = s.credential.starts_with("key:") ? row.credential_id : std::string{};
     s.who = principal{row.user.id,       row.user.email, row.user.username, row.user.organization,
@@ -84,6 +87,7 @@ void learned(session_pointer self, const credential_row& row) {
     auto by_key = row.rules && row.rules->per_minute > 0;
     s.metered = by_key || rules_of(s.h->settings.tier_profile, row.user.tier).bounded();
   } else {
+    s.who.reset();
     let_go(self);
   }
   for (auto& x : waiting) {
@@ -110,6 +114,11 @@ void read_credential(session_pointer self) {
             [self](const caf::error& why) { not_learned(self, why); });
 }
 
+/// The word that a credential has ended may not come through from another gateway.
+bool is_believed(const session_state& s) {
+  return s.who && (s.h->cluster.alone() || s.h->steady() - s.read_ms < believed_ms);
+}
+
 /// Before it is known whose session this is, it may be that user's.
 void forget(session_pointer self, const std::string& user_id) {
   auto& s = self->state;
@@ -120,7 +129,7 @@ void forget(session_pointer self, const std::string& user_id) {
 caf::result<principal> let_in(session_pointer self, admit& ask) {
   auto& s = self->state;
   s.used += 1;
-  if (s.who) {
+  if (is_believed(s)) {
     if (s.expires_ms != 0 && s.expires_ms <= s.h->now_ms()) return no_entry();
     if (auto bad = barred(*s.who, ask)) return to_error(*bad);
     if (s.metered) return self->delegate(s.h->actors.quotas.get(), meter_request{*s.who, ask.stream});
@@ -200,11 +209,13 @@ sessions_actor::behavior_type sessions(sessions_pointer self, house* h) {
         self->state.h->refused.forget(x.credential);
         self->state.live.let_go(self, x.credential);
         tell_others(self, x);
+        self->state.h->streams.look_at_credential(x.credential);
       },
       [self](const forget_user& x) {
         self->state.h->refused.forget_user(x.user_id);
         self->state.live.each([&](const session_actor& s) { self->send(s, x); });
         tell_others(self, x);
+        self->state.h->streams.look_at_user(x.user_id);
       },
       [self](const passivate& x) { self->state.live.let_go(self, x.id); },
   };

@@ -87,6 +87,8 @@ void check_words(const config& c, const settings& given) {
     throw origin_of(given, "database").bad(c.database, "does not start with postgresql://");
   if (!known_profile(c.tier_profile))
     throw origin_of(given, "tier-profile").bad(c.tier_profile, "is not default, fabstir, aivillage or sprint");
+  if (c.jwt_algorithm != "HS256" && c.jwt_algorithm != "RS256")
+    throw origin_of(given, "jwt-algorithm").bad(c.jwt_algorithm, "is not HS256 or RS256");
 }
 
 void check_readable(const origin& of, const std::string& path) {

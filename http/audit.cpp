@@ -52,6 +52,11 @@ std::shared_ptr<const audit_entry> audit_of(const call& c, const std::string& su
 
 std::shared_ptr<const audit_entry> audit_of(const call& c) { return audit_of(c, subject_of(c)); }
 
+std::shared_ptr<const audit_entry> audit_as(const call& c, std::string action, std::string subject,
+                                            std::string outcome) {
+  return std::make_shared<const audit_entry>(entry_of(c, std::move(action), std::move(subject), std::move(outcome)));
+}
+
 void audit_refusal(const call& c, const failure& f) {
   if (c.row == nullptr) return;
   auto at_the_door = f.code == errc::unauthenticated && c.row->needs == access::open && !c.row->act.empty();

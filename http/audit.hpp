@@ -17,6 +17,10 @@ std::shared_ptr<const audit_entry> audit_of(const call&, const std::string& subj
 /// The same with the subject that the path names.
 std::shared_ptr<const audit_entry> audit_of(const call&);
 
+/// The same under another name than the route's.
+std::shared_ptr<const audit_entry> audit_as(const call&, std::string action, std::string subject,
+                                            std::string outcome = "ok");
+
 /// A row that is written to the trail under this name.
 inline route audited(std::string_view act, route row) {
   row.act = act;

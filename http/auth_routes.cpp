@@ -1,51 +1,14 @@
 // People: register, log in, who am I. All path aliases of the contract are rows of the same work.
 #include "config/world.hpp"
 #include "http/audit.hpp"
-#include "http/jwt.hpp"
-#include "http/routes.hpp"
+#include "http/login_guard.hpp"
+#include "http/login_json.hpp"
 
 namespace troupe {
 
 namespace {
 
-constexpr size_t email_bytes_max = 254, name_bytes_max = 128, password_bytes_max = 1024;
-constexpr size_t password_bytes_min = 8;
-
-bool looks_like_email(std::string_view x) {
-  auto at = x.find('@');
-  return at != std::string_view::npos && at > 0 && at + 1 < x.size() && x.find('@', at + 1) == std::string_view::npos &&
-         std::none_of(x.begin(), x.end(), [](unsigned char c) { return c <= ' ' || c == 127; });
-}
-
-json user_json(const user_row& u) {
-  return {{"id", u.id},
-          {"email", u.email},
-          {"username", u.username},
-          {"organization", u.organization},
-          {"role", u.role},
-          {"tier", u.tier},
-          {"created_at", time_json(u.created_ms)}};
-}
-
-/// The union of what the originals answer to a login, contract section 6.1.
-json login_json(const call& c, const user_row& u, const std::string& session_id) {
-  auto now = c.e.h.now_ms();
-  auto minutes = c.e.h.settings.jwt_minutes;
-  auto token = sign_token({u.id, session_id, u.email, u.username, u.role, u.tier}, c.e.jwt_secret, minutes, now);
-  return {{"token", token},
-          {"access_token", token},
-          {"token_type", "bearer"},
-          {"expires_in", minutes * 60},
-          {"expires_at", iso_time(now + minutes * 60'000)},
-          {"session_id", session_id},
-          {"user_id", u.id},
-          {"username", u.username},
-          {"email", u.email},
-          {"role", u.role},
-          {"permissions", {"read", "write"}},
-          {"mfa_verified", false},
-          {"user", user_json(u)}};
-}
+constexpr size_t agent_bytes_max = 256;
 
 void register_one(const call_ptr& c) {
   auto body = parse_object(c->request.body);
@@ -62,7 +25,7 @@ void register_one(const call_ptr& c) {
   if (message.password.size() < password_bytes_min) f.refuse("password must have at least 8 characters");
   if (auto bad = f.problem()) return c->refuse(*bad);
   message.audit = audit_of(*c);
-  ask(c, c->e.h.actors.identity.get(), std::move(message), [c](const registered& r) {
+  ask_hash(c, std::move(message), [c](const registered& r) {
     auto answer = user_json(r.user);
     answer["user_id"] = r.user.id;
     answer["apiKey"] = r.api_key;
@@ -70,6 +33,21 @@ void register_one(const call_ptr& c) {
     answer["message"] = "User registered successfully";
     c->reply(201, answer);
   });
+}
+
+void try_log_in(const call_ptr& c, log_in message, const tell_outcome& tell_end) {
+  auto place = c->e.logins->queue_up();
+  if (!place) return c->refuse({errc::unavailable, "too many passwords are being checked, try again soon", {}, {}});
+  exchange(c->e.h, c->e.h.actors.identity.get(), std::move(message), no_limit,
+           [c, place, tell_end](const outcome<logged_in>& answer) {
+             if (auto* bad = std::get_if<failure>(&answer)) {
+               if (bad->code == errc::unauthenticated) tell_end(attempt_end::bad);
+               return c->refuse(*bad);
+             }
+             tell_end(attempt_end::good);
+             auto& in = std::get<logged_in>(answer);
+             c->reply(200, login_json(*c, {in.user, in.session_id, in.refresh_token, in.expires_ms}));
+           });
 }
 
 void log_in_one(const call_ptr& c) {
@@ -82,8 +60,11 @@ void log_in_one(const call_ptr& c) {
   log_in message{c->subject, f.text("password", password_bytes_max, true), audit_of(*c)};
   if (message.login.empty()) f.refuse("email or username is required");
   if (auto bad = f.problem()) return c->refuse(*bad);
-  ask(c, c->e.h.actors.identity.get(), std::move(message),
-      [c](const logged_in& r) { c->reply(200, login_json(*c, r.user, r.session_id)); });
+  message.ip = c->request.remote_ip;
+  message.agent = c->request.header("User-Agent").substr(0, agent_bytes_max);
+  auto name = message.login;
+  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char x) { return std::tolower(x); });
+  guarded_attempt(c, name, [c, message](const tell_outcome& tell_end) { try_log_in(c, message, tell_end); });
 }
 
 void who_am_i(const call_ptr& c) {
@@ -95,6 +76,9 @@ void who_am_i(const call_ptr& c) {
                  {"role", w.role},
                  {"tier", w.tier},
                  {"status", "active"},
+                 {"is_active", true},
+                 {"mfa_verified", w.mfa},
+                 {"session_id", session_of(*c)},
                  {"created_at", time_json(w.created_ms)}});
 }
 

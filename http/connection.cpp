@@ -19,6 +19,17 @@ constexpr size_t body_read_bytes_max = 64 * 1024;
 constexpr size_t idle_buffer_bytes_max = 16 * 1024;
 constexpr int64_t body_patience = 10;    // times body_ms for a whole body,
 constexpr int64_t body_bytes_a_ms = 16;  // and a millisecond more for so many bytes that came
+constexpr std::ptrdiff_t credential_bytes_max = 8 * 1024;
+
+/// A header that is too large because of the credential in it has a bad credential, like any other.
+refusal too_large_or_bad_credential(refusal why, std::string_view head) {
+  constexpr std::string_view wanted = "\r\nauthorization:";
+  auto same = [](char have, char want) { return (have >= 'A' && have <= 'Z' ? have - 'A' + 'a' : have) == want; };
+  const auto* field = std::search(head.begin(), head.end(), wanted.begin(), wanted.end(), same);
+  if (why.status != 431 || field == head.end()) return why;
+  auto large = std::find(field + 2, head.end(), '\r') - field > credential_bytes_max;
+  return large ? refusal{401, "AUTHENTICATION_REQUIRED", "Invalid or expired token"} : why;
+}
 
 }  // namespace
 
@@ -117,6 +128,7 @@ void connection::advance() {
 void connection::advance_head() {
   refusal why;
   auto head_bytes = finder_.find(in_.unread(), why);
+  if (why) why = too_large_or_bad_credential(why, in_.unread());
   if (why) return refuse(why);
   if (head_bytes > 0) return begin_request(head_bytes);
   if (phase_ == phase::idle) {

@@ -130,6 +130,7 @@ void connection::refuse(const refusal& why) {
   if (request_id_.empty()) request_id_ = make_request_id();
   keep_alive_ = false;
   auto reply = core_->handlers.refuse(why.status, why.code, why.message, request_id_);
+  if (why.status == 401) reply.headers.emplace_back("WWW-Authenticate", "Bearer");
   if (why.status == 426) reply.headers.emplace_back("Sec-WebSocket-Version", "13");
   write(std::move(reply));
 }

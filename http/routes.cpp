@@ -4,7 +4,8 @@
 #include "config/log.hpp"
 #include "http/admission.hpp"
 #include "http/audit.hpp"
-#include "http/jwt.hpp"
+#include "http/login_guard.hpp"
+#include "http/token_keys.hpp"
 
 namespace troupe {
 
@@ -78,6 +79,15 @@ void must_be_decided(const route& row) {
 
 }  // namespace
 
+edge::edge(house& x, std::string secret, int64_t now_ms)
+    : h(x),
+      jwt_secret(std::move(secret)),
+      started_ms(now_ms),
+      signing_root(jwt_secret),
+      keys(std::make_shared<token_keys>(jwt_secret, x.settings.jwt_algorithm)),
+      logins(std::make_shared<login_guard>()),
+      strangers(x.settings.rate_limit_per_minute, x.settings.rate_limit_burst) {}
+
 const std::vector<route>& routes() {
   static const auto table = [] {
     std::vector<route> rows;
@@ -85,6 +95,7 @@ const std::vector<route>& routes() {
     add_completion_routes(rows);
     add_auth_routes(rows);
     add_api_key_routes(rows);
+    add_session_routes(rows);
     add_schedule_routes(rows);
     add_log_routes(rows);
     add_artifact_routes(rows);
@@ -122,9 +133,9 @@ outcome<std::string> credential_of(const edge& e, const http_request& r) {
     return "key:" + sha256_hex(secret);
   }
   if (r.authorization.empty()) return none("Invalid API key");
-  auto claims = check_token(secret, e.jwt_secret, e.h.now_ms());
-  if (!claims) return none("Invalid or expired token");
-  return "jwt:" + claims->session_id;
+  auto session = e.keys->session_of(secret, e.h.now_ms());
+  if (!session) return none("Invalid or expired token");
+  return "jwt:" + *session;
 }
 
 void serve_request(edge& e, http_request r, respond_fn done) {

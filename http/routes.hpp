@@ -18,20 +18,20 @@
 
 namespace troupe {
 
+class token_keys;
+class login_guard;
+
 /// What the edge needs besides the actors.
 struct edge {
-  edge(house& x, std::string secret, int64_t now_ms)
-      : h(x),
-        jwt_secret(std::move(secret)),
-        started_ms(now_ms),
-        signing_root(jwt_secret),
-        strangers(x.settings.rate_limit_per_minute, x.settings.rate_limit_burst) {}
+  edge(house&, std::string jwt_secret, int64_t now_ms);
 
   house& h;
   std::string jwt_secret;
   std::shared_ptr<const vault> secrets = std::make_shared<const vault>(std::vector{random_hex(32)});
   int64_t started_ms = 0;    // of the monotonic clock
   std::string signing_root;  // what the signing secrets of API keys are derived from
+  std::shared_ptr<token_keys> keys;
+  std::shared_ptr<login_guard> logins;
   refusal_log refusals{h};
   address_limiter strangers;
   std::atomic<int> followers = 0;   // requests that wait for news of a log
@@ -117,6 +117,7 @@ inline void forget(const call& c, const std::string& user_id) {
 // Groups of rows, each in its own file.
 void add_auth_routes(std::vector<route>&);
 void add_api_key_routes(std::vector<route>&);
+void add_session_routes(std::vector<route>&);
 void add_job_routes(std::vector<route>&);
 void add_job_wish_routes(std::vector<route>&);
 void add_schedule_routes(std::vector<route>&);

@@ -9,9 +9,12 @@ namespace troupe {
 
 namespace {
 
+constexpr uint16_t policy_violation = 1008;
+
 struct stream_ask {
   std::string user_id, job_id;
   int64_t after = 0;
+  std::string credential;
   std::shared_ptr<void> place;  // among the user's streams, as long as the socket is open
 };
 
@@ -35,13 +38,29 @@ std::string reply_frame(const std::string& text, time_ms now_ms) {
       .dump();
 }
 
+/// Closes the socket soon after its credential has ended, also when that was just before it opened.
+int64_t watch_credential(edge& e, const stream_ask& ask, const std::weak_ptr<web_socket>& socket) {
+  auto look = [&e, credential = ask.credential, socket] {
+    exchange(e.h, e.h.actors.sessions.get(), admit{credential}, no_limit, [socket](const outcome<principal>& who) {
+      auto* bad = std::get_if<failure>(&who);
+      if (bad == nullptr || bad->code != errc::unauthenticated) return;
+      if (auto open = socket.lock()) open->close(policy_violation, "the credential has ended");
+    });
+  };
+  auto seat = e.h.streams.add(ask.user_id, ask.credential, look);
+  look();
+  return seat;
+}
+
 socket_events attach(edge& e, const stream_ask& ask, const std::shared_ptr<web_socket>& socket) {
   auto stream = spawn_stream(e.h, ask.user_id, ask.job_id, ask.after,
                              [socket](const event_row& row) { return socket->send(event_frame(row)); });
+  auto seat = watch_credential(e, ask, socket);
   socket_events events;
   events.message = [socket, &e](const std::string& text) { socket->send(reply_frame(text, e.h.now_ms())); };
   events.drained = [stream] { tell_drained(stream); };
-  events.closed = [stream, place = ask.place]() mutable {
+  events.closed = [stream, seat, &e, place = ask.place]() mutable {
+    e.h.streams.remove(seat);
     end_stream(stream);
     place.reset();
   };
@@ -57,7 +76,7 @@ void open(edge& e, const stream_ask& ask, const upgrade_fn& done) {
 /// "From now on" is decided before the handshake is answered: what the client does afterwards is in the stream.
 void admitted(edge& e, const http_request& r, const principal& who, std::shared_ptr<void> place,
               const upgrade_fn& done) {
-  stream_ask ask{who.user_id, query_value(r.query, "job_id"), 0, std::move(place)};
+  stream_ask ask{who.user_id, query_value(r.query, "job_id"), 0, who.credential, std::move(place)};
   auto after = query_integer(r.query, "after", 0, std::numeric_limits<int64_t>::max(), -1);
   if (!after || (*after < 0 && r.query.find("after=") != std::string::npos))
     return done(refusal(error_reply({errc::invalid, "after must be a whole number from 0", {}, {}}, r.request_id)));

@@ -2,6 +2,7 @@
 // Apart from change.hpp, which only points here: few files need it.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -9,6 +10,7 @@
 
 #include "model/job_spec.hpp"
 #include "model/rate_limits.hpp"
+#include "model/session_steps.hpp"
 
 namespace troupe {
 
@@ -67,10 +69,17 @@ struct nonce_use {
 
 /// One step of an identity_change. Each is written under its own condition; a step that does not hold refuses all.
 using identity_step =
-    std::variant<user_patch, rate_counts_put, key_rules_put, key_rotate, key_revoke, key_used, nonce_use>;
+    std::variant<user_patch, rate_counts_put, key_rules_put, key_rotate, key_revoke, key_used, nonce_use, session_step>;
 
 struct identity_change {
   std::vector<identity_step> steps;
 };
+
+/// A change of one step.
+inline change change_of(session_step step) {
+  change c;
+  c.identity = std::make_shared<identity_change>(identity_change{{std::move(step)}});
+  return c;
+}
 
 }  // namespace troupe

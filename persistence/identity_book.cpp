@@ -13,7 +13,8 @@ identity_book::identity_book(connection& db)
                   "UPDATE users SET status_ms=CASE WHEN ?='' OR ?=status THEN status_ms ELSE ? END,"
                   " status=coalesce(nullif(?,''),status), role=coalesce(nullif(?,''),role),"
                   " tier=coalesce(nullif(?,''),tier), password_hash=coalesce(nullif(?,''),password_hash) WHERE id=?"},
-      keys_{db} {}
+      keys_{db},
+      sessions_{db} {}
 
 bool identity_book::check(const change& c, change_result& r) {
   if (!c.identity) return true;

@@ -3,6 +3,7 @@
 
 #include "model/identity.hpp"
 #include "persistence/key_book.hpp"
+#include "persistence/session_book.hpp"
 #include "persistence/sql.hpp"
 
 #include "model/change.hpp"
@@ -20,7 +21,9 @@ public:
 
 private:
   bool check_step(const user_patch&, change_result&);
+  bool check_step(const session_step& x, change_result& r) { return sessions_.check(x, r); }
   void write_step(const user_patch&);
+  void write_step(const session_step& x) { sessions_.write(x); }
   template <class Step>
   bool check_step(const Step& x, change_result& r) {
     return keys_.check(x, r);
@@ -32,6 +35,7 @@ private:
 
   statement any_user_, other_admin_, is_admin_, patch_user_;
   key_book keys_;
+  session_book sessions_;
 };
 
 }  // namespace troupe::sql

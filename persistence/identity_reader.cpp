@@ -37,6 +37,7 @@ public:
     if (found) add_limits(*found, now_ms);
     return found;
   }
+  session_reader& sessions() override { return *sessions_; }
 
 private:
   static key_view view_of(row& r) {
@@ -59,6 +60,7 @@ private:
   }
 
   connection& db_;
+  std::unique_ptr<session_reader> sessions_ = open_sessions(db_);
   statement counts_{db_,
                     "SELECT minute_start,minute_count,hour_start,hour_count,day_start,day_count,keys FROM rate_counts"
                     " WHERE user_id=?"};

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "model/identity.hpp"
+#include "persistence/session_reader.hpp"
 #include "persistence/sql.hpp"
 #include "persistence/store.hpp"
 
@@ -25,6 +26,7 @@ public:
   /// The newest first, ended ones included.
   virtual std::vector<key_view> keys(const std::string& user_id, int32_t most, time_ms now_ms) = 0;
   virtual std::optional<key_view> key(const std::string& key_id, time_ms now_ms) = 0;
+  virtual session_reader& sessions() = 0;
 };
 
 namespace sql {

@@ -16,7 +16,7 @@ std::string lower_case(std::string_view x) {
 people_book::people_book(connection& db)
     : any_user_{db, "SELECT 1 FROM users WHERE id=?"},
       any_login_{db,
-                 "SELECT 1 FROM users WHERE email=? UNION ALL"
+                 "SELECT 1 FROM users WHERE email=? AND email<>'' UNION ALL"
                  " SELECT 1 FROM users WHERE username=? AND username<>''"},
       insert_user_{db, "INSERT INTO users(" + user_columns + ") VALUES(" + marks(8) + ")"},
       update_tier_{db, "UPDATE users SET tier=? WHERE id=?"},

@@ -12,8 +12,8 @@
 #include "persistence/journal.hpp"
 #include "persistence/log_reader.hpp"
 #include "persistence/node_lookup.hpp"
-#include "persistence/people_reader.hpp"
 #include "persistence/people_book.hpp"
+#include "persistence/people_reader.hpp"
 #include "persistence/sql.hpp"
 #include "persistence/waiting_reader.hpp"
 
@@ -141,7 +141,7 @@ private:
                          "SELECT " + event_columns + " FROM events WHERE user_id=? AND seq>? ORDER BY seq LIMIT ?"};
   statement last_event_{db_, "SELECT coalesce(max(seq), 0) FROM events"};
   statement find_user_{db_, "SELECT " + user_columns + " FROM users WHERE id=?"};
-  statement find_email_{db_, "SELECT " + user_columns + " FROM users WHERE email=?"};
+  statement find_email_{db_, "SELECT " + user_columns + " FROM users WHERE email=? AND email<>''"};
   statement find_name_{db_, "SELECT " + user_columns + " FROM users WHERE username=? AND username<>''"};
   statement find_key_{db_,
                       "SELECT u.id,email,username,organization,password_hash,role,tier,u.created_ms,"
@@ -153,10 +153,10 @@ private:
                           "CASE WHEN expires_ms=0 OR expires_ms>ends_ms THEN ends_ms ELSE expires_ms END,"
                           "revoked_ms,status,0,scopes,models,networks,per_minute,must_sign FROM old_keys o"
                           " JOIN api_keys k ON k.id=o.key_id JOIN users u ON u.id=user_id WHERE o.key_hash=?"};
-  statement find_session_{
-      db_,
-      "SELECT u.id,email,username,organization,password_hash,role,tier,u.created_ms,"
-      "s.id,expires_ms,revoked_ms,status,mfa,'','','',0,0 FROM sessions s JOIN users u ON u.id=user_id WHERE s.id=?"};
+  statement find_session_{db_,
+                          "SELECT u.id,email,username,organization,password_hash,role,tier,u.created_ms,"
+                          "s.id,expires_ms,revoked_ms,status,mfa,s.scopes,'','',0,0 FROM sessions s JOIN users u ON "
+                          "u.id=user_id WHERE s.id=?"};
   statement find_node_key_{db_, "SELECT " + node_key_columns + " FROM node_keys WHERE key_id=?"};
   statement list_nodes_{db_, "SELECT " + node_columns + " FROM nodes WHERE state<>'removed' ORDER BY id"};
   statement balances_{db_, "SELECT owner,kind,asset,balance,held FROM accounts WHERE owner=? ORDER BY kind,asset"};

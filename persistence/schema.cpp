@@ -382,6 +382,7 @@ const std::vector<migration>& migrations() {
                                            {11, waiting_step()},
                                            {12, logs_step()},
                                            {13, identity_step()},
+                                           {14, sessions_step()},
                                            {16, limits_step()},
                                            {17, audit_step()}};
   return list;

@@ -7,6 +7,7 @@
 
 #include "config/world.hpp"
 #include "http/json.hpp"
+#include "http/signing.hpp"
 
 using namespace troupe;
 
@@ -16,7 +17,12 @@ constexpr time_ms now = 1'800'000'000'000;
 const std::string secret = "a secret of enough bytes for anyone";
 const token_claims alice{"user_1", "ses_1", "alice@example.org", "alice", "user", "pro"};
 
-std::string fresh() { return sign_token(alice, secret, 60, now); }
+const signing_key ours{"hs-1", "HS256", secret, {}};
+
+/// A token that names no key means ours.
+const signing_key* find(std::string_view kid) { return kid.empty() || kid == ours.kid ? &ours : nullptr; }
+
+std::string fresh() { return sign_token(alice, ours, 3600, now); }
 
 std::string part(const std::string& token, int which) {
   auto first = token.find('.'), second = token.find('.', first + 1);
@@ -45,12 +51,18 @@ std::string signed_with(const std::string& header, const std::string& claims, co
 }
 const std::string good_header = R"({"alg":"HS256","typ":"JWT"})";
 
-bool good(const std::string& token, time_ms at = now) { return check_token(token, secret, at).has_value(); }
+bool good(const std::string& token, time_ms at = now) { return check_token(token, find, at).has_value(); }
+
+const signing_key& rsa() {
+  static const auto key = open_signing_key("rs-1", "RS256", fresh_signing_secret("RS256")).value();
+  return key;
+}
+const signing_key* find_rsa(std::string_view kid) { return kid == "rs-1" ? &rsa() : nullptr; }
 
 }  // namespace
 
 TEST_CASE("a fresh token says whose it is") {
-  auto c = check_token(fresh(), secret, now);
+  auto c = check_token(fresh(), find, now);
   REQUIRE(c);
   CHECK(c->user_id == alice.user_id);
   CHECK(c->session_id == alice.session_id);
@@ -58,19 +70,43 @@ TEST_CASE("a fresh token says whose it is") {
   CHECK(c->username == alice.username);
   CHECK(c->role == alice.role);
   CHECK(c->tier == alice.tier);
+  CHECK(c->id.size() == 32);
+  CHECK(c->issued_s == now / 1000);
+  CHECK(c->ends_s == now / 1000 + 3600);
   CHECK(fresh() != fresh());  // each has an id of its own
+}
+
+TEST_CASE("a token says all that the contract asks for") {
+  auto with = alice;
+  with.scope = {"read"};
+  with.mfa = true;
+  auto payload = json::parse(*from_base64url(part(sign_token(with, ours, 60, now), 1)));
+  for (auto name : {"iss", "sub", "aud", "iat", "exp", "nbf", "jti", "sid", "role", "scope", "tier", "mfa", "typ",
+                    "user_id", "username", "mfa_verified", "rate_limit_tier"}) {
+    INFO(name);
+    CHECK(payload.contains(name));
+  }
+  CHECK(payload["scope"] == json{"read"});
+  CHECK(payload["mfa"] == true);
+  CHECK(json::parse(*from_base64url(part(fresh(), 0)))["kid"] == "hs-1");
 }
 
 TEST_CASE("a token is good until its time and not a second longer, and not before it") {
   CHECK(good(fresh(), now + 60 * 60'000 - 1));
   CHECK_FALSE(good(fresh(), now + 60 * 60'000));
-  CHECK_FALSE(good(fresh(), now - 1'000));
+  CHECK(good(fresh(), now - 5'000));  // at a gateway whose clock is behind
+  CHECK_FALSE(good(fresh(), now - 6'000));
   CHECK_FALSE(good(fresh(), now * 2));
 }
 
 TEST_CASE("a token of another secret is refused") {
-  CHECK_FALSE(check_token(fresh(), secret + "x", now));
-  CHECK_FALSE(check_token(fresh(), "", now));
+  for (auto& other : {secret + "x", std::string{}}) {
+    const signing_key wrong{"hs-1", "HS256", other, {}};
+    CHECK_FALSE(check_token(
+        fresh(), [&](std::string_view) { return &wrong; }, now));
+  }
+  CHECK_FALSE(check_token(
+      fresh(), [](std::string_view) { return nullptr; }, now));
 }
 
 TEST_CASE("the algorithm is not for the token to choose") {
@@ -127,4 +163,47 @@ TEST_CASE("what is no token at all is refused, however long") {
     CHECK_FALSE(good(bad));
   CHECK_FALSE(good(signed_with(good_header, "not json")));
   CHECK_FALSE(good(signed_with(good_header, "[]")));
+}
+
+TEST_CASE("the key that a token names decides, and nothing else in its header") {
+  CHECK(good(signed_with(R"({"alg":"HS256","kid":"hs-1"})", payload().dump())));
+  for (auto header :
+       {R"({"alg":"HS256","kid":"hs-2"})", R"({"alg":"HS256","kid":7})", R"({"alg":"HS256","kid":["hs-1"]})",
+        R"({"alg":"HS256","kid":"../hs-1"})", R"({"alg":"HS256","kid":"hs-2","jwk":{"k":"AA"}})"}) {
+    INFO(header);
+    CHECK_FALSE(good(signed_with(header, payload().dump())));
+  }
+}
+
+TEST_CASE("an RS256 token is good with its key, and with no other") {
+  auto token = sign_token(alice, rsa(), 60, now);
+  CHECK(check_token(token, find_rsa, now)->session_id == "ses_1");
+  auto other = open_signing_key("rs-1", "RS256", fresh_signing_secret("RS256")).value();
+  CHECK_FALSE(check_token(
+      token, [&](std::string_view) { return &other; }, now));
+  auto damaged = token;
+  damaged[damaged.size() - 10] = damaged[damaged.size() - 10] == 'A' ? 'B' : 'A';
+  CHECK_FALSE(check_token(damaged, find_rsa, now));
+}
+
+TEST_CASE("the public half of an RSA key is no secret for HMAC") {
+  auto jwk = public_jwk(rsa());
+  CHECK(jwk["kty"] == "RSA");
+  CHECK(jwk["e"] == "AQAB");
+  CHECK(from_base64url(jwk["n"].get<std::string>())->size() == 256);
+  CHECK_FALSE(jwk.contains("d"));
+  for (auto& stolen : {jwk["n"].get<std::string>(), *from_base64url(jwk["n"].get<std::string>()), jwk.dump()}) {
+    CHECK_FALSE(check_token(signed_with(R"({"alg":"HS256","kid":"rs-1"})", payload().dump(), stolen), find_rsa, now));
+    CHECK_FALSE(check_token(signed_with(R"({"alg":"RS256","kid":"rs-1"})", payload().dump(), stolen), find_rsa, now));
+  }
+  CHECK_FALSE(check_token(signed_with(R"({"alg":"none","kid":"rs-1"})", payload().dump(), ""), find_rsa, now));
+}
+
+TEST_CASE("a secret of the store that is no key opens nothing") {
+  CHECK_FALSE(open_signing_key("k", "RS256", "-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----\n"));
+  CHECK_FALSE(open_signing_key("k", "RS256", ""));
+  CHECK_FALSE(open_signing_key("k", "HS256", ""));
+  CHECK_FALSE(open_signing_key("k", "HS256", "AAAA"));
+  CHECK_FALSE(open_signing_key("k", "none", fresh_signing_secret("HS256")));
+  CHECK(open_signing_key("k", "HS256", fresh_signing_secret("HS256")));
 }

@@ -3,7 +3,7 @@
 
 #include <doctest/doctest.h>
 
-#include "http/jwt.hpp"
+#include "http/token_keys.hpp"
 #include "tests/support/house_world.hpp"
 
 using namespace troupe;
@@ -157,7 +157,7 @@ TEST_CASE("while the database is away a submit is 503 with Retry-After") {
 TEST_CASE("a token of ours is a credential, a key in the wrong place is not") {
   desk d;
   http_request r;
-  r.authorization = "Bearer " + sign_token({"user_1", "ses_9", "", "", "user", ""}, d.e.jwt_secret, 5, d.w.wall);
+  r.authorization = "Bearer " + d.e.keys->issue({"user_1", "ses_9", "", "", "user", ""}, 300, d.w.wall);
   CHECK(std::get<std::string>(credential_of(d.e, r)) == "jwt:ses_9");
   r.authorization = {};
   r.api_key = "fsk_abc";
