@@ -152,6 +152,7 @@ struct admit {
   std::string ip;
   bool is_signed = false;  // and the signature is good
   bool stream = false;     // a WebSocket, not a request
+  bool look = false;       // only whether the credential still counts; not counted as a request
 };
 /// session -> quotas: counts it.
 struct meter_request {

