@@ -64,8 +64,9 @@ void order_run(job_pointer self, const job& j, bool again) {
 void perform(job_pointer self, const job& before, const job& next, const step& s, const any_job_input& input) {
   auto* h = self->state.h;
   auto& spec = self->state.spec;
-  if (s.vacates) self->send(h->actors.dispatcher.get(), slot_freed{before.node_id, before.id});
+  // First: the next job of that slot must not come to the node before the end of this one.
   if (s.stop_node) self->send(h->actors.nodes.get(), send_stop{before.node_id, {before.id, before.lease_epoch}});
+  if (s.vacates) self->send(h->actors.dispatcher.get(), slot_freed{before.node_id, before.id});
   if (next.state == job_state::leased) order_run(self, next, false);
   auto waits = is_waiting(next.state) && next.state != job_state::blocked;
   if (waits) self->send(h->actors.dispatcher.get(), jobs_waiting{{brief_of(next, spec.needs)}});

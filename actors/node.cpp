@@ -90,6 +90,15 @@ void on_run(node_pointer self, send_run& x) {
   flush_soon(self);
 }
 
+/// An order that is still here never goes out: it would come behind its own end, and keep the room of the next one.
+void on_stop(node_pointer self, const send_stop& x) {
+  auto& s = self->state;
+  auto is_it = [&](const run_order& o) { return o.job_id == x.lease.job_id && o.epoch <= x.lease.epoch; };
+  if (std::erase_if(s.runs.orders, is_it) > 0) s.leases.erase(x.lease.job_id);
+  s.stops.leases.push_back(x.lease);
+  flush_soon(self);
+}
+
 void on_ack(node_pointer self, const send_ack& x) {
   auto& s = self->state;
   auto found = s.leases.find(x.lease.job_id);
@@ -279,10 +288,7 @@ node_actor::behavior_type node(node_pointer self, house* h, const node_welcome& 
       [self](node_report& x) { on_report(self, x); },
       [self](send_logs& x) { store_logs(self, x); },
       [self](send_run& x) { on_run(self, x); },
-      [self](const send_stop& x) {
-        self->state.stops.leases.push_back(x.lease);
-        flush_soon(self);
-      },
+      [self](const send_stop& x) { on_stop(self, x); },
       [self](const send_ack& x) { on_ack(self, x); },
       [self](const send_drain&) { store_beat(self, "online"); },  // which tells what is in the store
       [self](put_checkpoint& x) { return on_put(self, x); },

@@ -117,8 +117,7 @@ void reply_file(const call_ptr& c, file_found& x, bool in_part) {
   }
   http_reply reply;
   reply.content_type = "application/octet-stream";
-  reply.headers = {
-      {"X-Content-Type-Options", "nosniff"}, {"Content-Disposition", "attachment"}, {"Accept-Ranges", "bytes"}};
+  reply.headers = {{"Content-Disposition", "attachment"}, {"Accept-Ranges", "bytes"}};
   if (!x.sha256.empty()) reply.headers.emplace_back("ETag", '"' + x.sha256 + '"');
   if (in_part) {
     reply.status = 206;

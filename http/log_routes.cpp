@@ -120,8 +120,7 @@ http_reply log_reply(const log_wish& w, log_found& x) {
     reply.headers = {{"X-Log-Attempt", std::to_string(x.where.number)},
                      {"X-Log-Next-Offset", std::to_string(p.next())},
                      {"X-Log-Complete", p.complete ? "true" : "false"},
-                     {"X-Log-Over", x.over ? "true" : "false"},
-                     {"X-Content-Type-Options", "nosniff"}};
+                     {"X-Log-Over", x.over ? "true" : "false"}};
     reply.body = std::move(p.bytes);
     return reply;
   }

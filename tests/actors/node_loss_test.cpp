@@ -269,6 +269,25 @@ TEST_CASE("a retried job that goes back to the same node does not free its slot 
   CHECK(a.has_order(second));
 }
 
+TEST_CASE("an order that is stopped before it went out never reaches the node") {
+  house_world w;
+  fake_agent a{w, "a"};
+  REQUIRE(a.join());
+  auto nodes = w.actors().nodes.get();
+  auto give = [&](const std::string& id) {
+    run_order order;
+    order.job_id = id;
+    order.epoch = 1;
+    caf::anon_send(nodes, send_run{a.id, a.session, order, false});
+  };
+  give("job_1");
+  give("job_2");
+  caf::anon_send(nodes, send_stop{a.id, {"job_1", 1}});
+  w.run();
+  CHECK_FALSE(a.has_order("job_1"));
+  CHECK(a.has_order("job_2"));
+}
+
 TEST_CASE("a rejected job is offered again, and is dead when no node would ever start it") {
   house_world w;
   fake_agent a{w, "a"};

@@ -12,7 +12,7 @@ import unittest
 import warnings
 
 from certificates import make_ca, make_certificate
-from house import ENDS, Client, Process, Server, free_port, noop, parallel, run, until
+from house import ENDS, Client, Process, Server, free_port, noop, parallel, run, script, until
 from namespaces import Network, become_root
 from postgres_test import postgres
 
@@ -91,6 +91,16 @@ class any_door_answers(Cluster):
             self.assertEqual(self.clients[(i + 1) % 3].cancel(job).status, 202)
             until(lambda: self.clients[i % 3].job(job)["status"] == "cancelled", "the job is cancelled")
         self.assert_books()
+
+    def test_what_a_job_writes_and_leaves_is_read_at_every_door(self):
+        for i in range(3):
+            job = self.clients[i].submit(script('echo hello; sleep 1; echo bye; echo kept > "$TROUPE_ARTIFACTS/file"'))
+            for client in self.clients:
+                log = lambda query: client.get(f"/api/v1/jobs/{job}/logs?{query}").json()
+                until(lambda: log("follow=true")["text"].startswith("hello\n"), "its first word", 20)
+                until(lambda: log("follow=true&offset=6")["complete"], "its last word", 20)
+                self.assertEqual(log("")["text"], "hello\nbye\n")
+                until(lambda: client.get(f"/api/v1/jobs/{job}/artifacts/file").body == b"kept\n", "its file", 20)
 
     def test_the_same_ten_keys_at_each_of_three_doors_make_ten_jobs(self):
         answers = parallel(lambda i: self.clients[i % 3].post("/api/v1/jobs", noop(0), key=f"same {i // 3}"), range(30))

@@ -31,6 +31,19 @@ change change_of_redrive(const troupe::job& before, const troupe::step& s, troup
   return c;
 }
 
+/// So that its owner has not enough for another life of it.
+void spend_all(world& w, const naive_job& j) {
+  troupe::account_key from{j.user, account_kind::available, j.currency};
+  auto to = from;
+  to.owner = w.random.of(w.users);
+  auto free = w.naive.books.at(from).free();
+  if (free < j.hold || free == 0 || to.owner == from.owner) return;
+  change c;
+  c.transfers.push_back({w.new_id("t_"), troupe::transfer_code::internal_transfer, from, to, free, "all of it"});
+  w.say(j.user + " spends all, before a redrive of " + j.id);
+  request(w, c);
+}
+
 void must_refuse(world& w, const change& c, const std::string& law) {
   if (w.apply(c).why == errc::ok) throw broken{"the store took " + law};
   w.meet("refused: " + law);
@@ -69,12 +82,9 @@ void amend(world& w) {
 
 /// The books are asked first, as the store does it; what they refuse leaves the job as it is.
 void redrive(world& w) {
-  auto dear = w.random.one_in(3);  // for its owner, at the moment
-  auto id = job_that(w, [&](auto& j) {
-    auto poor = w.naive.books.at({j.user, account_kind::available, j.currency}).free() < j.hold;
-    return (j.end == ending::failed || j.end == ending::dead) && (!dear || poor);
-  });
+  auto id = job_that(w, [&](auto& j) { return j.end == ending::failed || j.end == ending::dead; });
   if (id.empty()) return;
+  if (w.random.one_in(8)) spend_all(w, w.naive.jobs.at(id));
   auto before = w.row_of(id);
   auto& naive_one = w.naive.jobs.at(id);
   for (auto& parent : naive_one.all_parents)
