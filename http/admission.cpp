@@ -72,26 +72,28 @@ void admitted(const guest_ptr& g, const std::string& credential, principal who) 
   g->next(std::move(who));
 }
 
+void turned_down(const guest_ptr& g, const failure& why) {
+  if (why.code == errc::unauthenticated) return g->refuse(stranger(g->e, *g->request, why, g->dialect));
+  g->refuse(error_reply(why, g->request->request_id, g->dialect));
+}
+
 void ask_session(const guest_ptr& g, const std::string& credential, bool is_signed) {
   admit message{credential, g->request->remote_ip, is_signed, g->stream};
   exchange(g->e.h, g->e.h.actors.sessions.get(), std::move(message), no_limit, [g, credential](outcome<principal> who) {
-    auto* bad = std::get_if<failure>(&who);
-    if (bad == nullptr) return admitted(g, credential, std::move(std::get<principal>(who)));
-    if (bad->code == errc::unauthenticated) return g->refuse(stranger(g->e, *g->request, *bad, g->dialect));
-    g->refuse(error_reply(*bad, g->request->request_id, g->dialect));
+    if (auto* bad = std::get_if<failure>(&who)) return turned_down(g, *bad);
+    admitted(g, credential, std::move(std::get<principal>(who)));
   });
 }
 
 void identify(const guest_ptr& g) {
   auto found = credential_of(g->e, *g->request);
-  if (auto* bad = std::get_if<failure>(&found)) return g->refuse(stranger(g->e, *g->request, *bad, g->dialect));
+  if (auto* bad = std::get_if<failure>(&found)) return turned_down(g, *bad);
   auto& credential = std::get<std::string>(found);
   if (auto again = refused_before(g->e, *g->request, credential, g->dialect)) return g->refuse(std::move(*again));
   if (!has_signature(*g->request)) return ask_session(g, credential, false);
   check_signature(g->e, *g->request, credential, [g, credential](const std::optional<failure>& bad) {
     if (!bad) return ask_session(g, credential, true);
-    if (bad->code == errc::unauthenticated) return g->refuse(stranger(g->e, *g->request, *bad, g->dialect));
-    g->refuse(error_reply(*bad, g->request->request_id, g->dialect));
+    turned_down(g, *bad);
   });
 }
 
