@@ -13,6 +13,7 @@ from stream import Refused, Stream
 SECRET = "a secret that signs the tokens of this test"
 GPU = "nvidia-geforce-rtx-4090"
 TEST = "tests/e2e/access_test.py"
+MONEY_OUT = {"amount": "1", "to_address": "1" * 32}
 
 # What stands for {...} in a path, by the start of the path: a method of `things` below makes one.
 KINDS = {
@@ -24,7 +25,7 @@ KINDS = {
     "/api/v1/providers/{id}": "provider",
     "/api/v1/billing/wallet/{id}": "wallet",
     "/api/v1/billing/user/{id}": "wallet",
-    "/api/v1/billing/provider/{id}": "provider",
+    "/api/v1/billing/provider/{id}": "earner",
     "/api/v1/billing/withdrawals/{id}": "withdrawal",
     "/api/admin/withdrawals/{id}": "withdrawal",
     "/api/v1/billing/current-usage/{id}": "rental",
@@ -34,7 +35,7 @@ KINDS = {
 
 # Rows with {...}: what is sent, what its owner is answered, what an admin is answered. A GET that is not here: 200 both.
 WITH_ID = {
-    "DELETE /api/v1/jobs/{id}": (None, 200, 404),
+    "DELETE /api/v1/jobs/{id}": (None, 202, 404),
     "PATCH /api/v1/jobs/{id}": ({"priority": 7}, 200, 404),
     "POST /api/v1/jobs/{id}/redrive": (None, 409, 404),
     "POST /api/v1/jobs/{id}/retry": (None, 409, 404),
@@ -60,8 +61,8 @@ WITH_ID = {
     "POST /api/v1/providers/{id}/keys/{key_id}/rotate": ({"overlap_hours": 1}, 201, 201),
     "DELETE /api/v1/providers/{id}/keys/{key_id}": (None, 200, 200),
     "POST /api/v1/billing/wallet/{id}/deposit": ({"amount": "1"}, 200, 200),
-    "POST /api/v1/billing/wallet/{id}/withdraw": ({"amount": "1"}, 202, 404),
-    "POST /api/v1/billing/provider/{id}/payout": ({"amount": "1000"}, 402, 402),
+    "POST /api/v1/billing/wallet/{id}/withdraw": (MONEY_OUT, 202, 404),
+    "POST /api/v1/billing/provider/{id}/payout": ({**MONEY_OUT, "amount": "50"}, 402, 404),
     "POST /api/v1/billing/withdrawals/{id}/cancel": (None, 200, 200),
     "POST /api/admin/withdrawals/{id}/approve": (None, 403, 200),
     "POST /api/admin/withdrawals/{id}/reject": (None, 403, 200),
@@ -100,13 +101,14 @@ class every_route_asks_who_it_is(House):
         cls.base = cls.server.dev["base_url"]
         cls.maker, cls.maker_provider = cls.new_provider()
         key = cls.maker.post(f"/api/v1/providers/{cls.maker_provider}/keys", {"name": "k"}).json()["key"]
-        node = cls.start_node("rig", "--slots", "4", "--gpu", f"{GPU}:24576x8", key=key)
+        node = cls.start_node("rig", "--slots", "4", "--gpu", f"{GPU}:24576x8", "--price-per-hour", "0.2", key=key)
         cls.node_id = node.wait_log("joined")["node_id"]
         cls.owner = cls.new_user(500 * NANO)
         cls.owner.wallet = cls.owner.get(f"/api/v1/billing/user/{cls.owner.id}/wallet").json()["id"]
         cls.stranger, (cls.other_provider, _) = cls.new_user(), cls.new_provider()
         cls.finished = cls.owner.submit(script('echo hello; echo x > "$TROUPE_ARTIFACTS/x"'))
         until(lambda: cls.owner.job(cls.finished)["status"] == "completed", "the job ends", 30)
+        cls.rented = cls.rent()
         cls.bad = cls.bad_credentials()
 
     @classmethod
@@ -169,19 +171,27 @@ class every_route_asks_who_it_is(House):
         made = user.post(f"/api/v1/providers/{provider}/keys", {"name": "k"}).json()
         return {"id": provider, "key_id": made["key_id"]}, user
 
+    def earner(self, _):
+        return {"id": self.maker.id}, self.maker
+
     def wallet(self, row):
         return {"id": self.owner.id if "/user/" in row["path"] else self.owner.wallet}, self.owner
 
     def withdrawal(self, _):
-        made = self.owner.post(f"/api/v1/billing/wallet/{self.owner.wallet}/withdraw", {"amount": "1"})
+        made = self.owner.post(f"/api/v1/billing/wallet/{self.owner.wallet}/withdraw", MONEY_OUT)
         self.assertEqual(made.status, 202, made)
         return {"id": made.json()["id"]}, self.owner
 
     def rental(self, _):
-        made = self.owner.post("/api/v1/billing/start-session", {"provider_id": self.node_id, "gpu_model": GPU,
-                                                                  "requested_vram_mb": 1024, "estimated_power_w": 100})
-        self.assertEqual(made.status, 201, made)
-        return {"id": made.json()["session"]["id"]}, self.owner
+        return {"id": self.rented}, self.owner
+
+    @classmethod
+    def rent(cls):
+        """One at a time on a GPU."""
+        made = cls.owner.post("/api/v1/billing/start-session", {"provider_id": cls.node_id, "gpu_model": GPU,
+                                                                 "requested_vram_mb": 1024, "estimated_power_w": 100})
+        assert made.status == 201, made
+        return made.json()["session"]["id"]
 
     def person(self, _):
         user = self.new_user()

@@ -20,9 +20,9 @@ class Office(House):
         self.assertEqual(answer.status, status, answer)
         return answer.json()
 
-    def put(self, user_id, status=200, who=None, **what):
+    def put(self, user_id, expected=200, who=None, **what):
         answer = (who or self.admin).ask("PUT", f"/api/admin/users/{user_id}", what)
-        self.assertEqual(answer.status, status, answer)
+        self.assertEqual(answer.status, expected, answer)
         return answer.json()
 
 
