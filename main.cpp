@@ -7,6 +7,7 @@
 #include "client/client.hpp"
 #include "commands.hpp"
 #include "config/log.hpp"
+#include "config/vault.hpp"
 #include "config/warnings.hpp"
 #include "config/world.hpp"
 #include "executors/isolation.hpp"
@@ -176,6 +177,7 @@ int perform(const command_line& line) {
     return 0;
   }
   auto c = troupe::load_config(from);
+  if (line.command == "config" || line.command == "serve") troupe::refuse_examples(c);
   if (line.command == "config") {
     for (auto& text : troupe::config_facts(c)) std::cout << text << '\n';
     for (auto& text : troupe::config_warnings(c, troupe::wall_ms())) std::cout << "warning: " << text << '\n';

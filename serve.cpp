@@ -18,6 +18,7 @@
 #include "http/dev_account.hpp"
 #include "http/job_json.hpp"
 #include "http/routes.hpp"
+#include "persistence/secrets.hpp"
 
 namespace troupe {
 
@@ -195,9 +196,9 @@ server_options options_of(const config& settings) {
 }
 
 /// All gateways know the same one: a token of one is good at every other.
-std::string jwt_secret(const config& settings, store& db) {
+std::string jwt_secret(const config& settings, store& db, const vault& v) {
   if (!settings.jwt_secret.empty()) return settings.jwt_secret;
-  if (auto seats = db.open_membership()) return seats->shared_secret("jwt", random_hex(32));
+  if (db.open_membership()) return shared_secret(db, v, "jwt", random_hex(32));
   return kept_secret(settings.data_dir + "/jwt.secret");
 }
 
@@ -205,6 +206,8 @@ std::string jwt_secret(const config& settings, store& db) {
 int run_gateway(config& settings, stop_signal& stop) {
   std::filesystem::create_directories(settings.data_dir);
   auto db = open_store(settings.data_dir, settings.database, false, settings.database_timeout_ms);
+  auto secrets = open_vault(settings);
+  check_vault(*db, *secrets);
   std::optional<house> h;
   std::optional<edge> e;
   auto caf_config = system_config();
@@ -215,7 +218,8 @@ int run_gateway(config& settings, stop_signal& stop) {
   running_cast cast{system, start_cast(*h, *db, stop), {}};
   open_remembered_door(*h, settings);
   sit_down(*h, settings);
-  e.emplace(*h, jwt_secret(settings, *db), h->steady());
+  e.emplace(*h, jwt_secret(settings, *db, *secrets), h->steady());
+  e->secrets = secrets;
   std::optional<dev_account> dev;
   if (settings.dev) dev = open_dev_account(*h);
   routes();  // throws when a row does not say who may

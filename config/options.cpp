@@ -77,7 +77,7 @@ std::vector<binding> people_bindings() {
       {shaped("api-key-query", option_shape::flag, "serve", "take ?api_key= too, though it lands in logs"),
        &c::api_key_query},
       {plain("public-url", "serve", "https://..., as browsers see the server"), &c::public_url},
-      {secret("encryption-key", "serve admin", "key of secrets at rest; empty: made once and kept in the data folder",
+      {secret("encryption-key", "serve admin", "key of secrets at rest; several with commas: the first seals; empty: made once, in the data folder",
               {"ENCRYPTION_KEY"}),
        &c::encryption_key},
       {plain("smtp-url", "serve", "smtp://HOST:PORT or smtps://...; empty: no e-mail"), &c::smtp_url},

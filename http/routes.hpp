@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "actors/exchange.hpp"
+#include "config/vault.hpp"
 #include "http/json.hpp"
 #include "http/server.hpp"
 
@@ -20,6 +21,7 @@ struct edge {
 
   house& h;
   std::string jwt_secret;
+  std::shared_ptr<const vault> secrets = std::make_shared<const vault>(std::vector{random_hex(32)});
   int64_t started_ms = 0;  // of the monotonic clock
 };
 

@@ -6,13 +6,13 @@
 #include <string>
 #include <string_view>
 
+#include "config/base64.hpp"
+
 namespace troupe {
 
 /// 32 bytes.
 std::string hmac_sha256(std::string_view text, const std::string& key);
 /// Takes the same time wherever they differ.
 bool same_bytes(std::string_view, std::string_view);
-/// Nothing for a letter outside the alphabet; padding is one.
-std::optional<std::string> from_base64url(std::string_view);
 
 }  // namespace troupe

@@ -45,13 +45,6 @@ public:
     });
   }
   void leave(const std::string& id) override { remove_.run(id); }
-  std::string shared_secret(const std::string& name, const std::string& fresh) override {
-    statement{*db_, "INSERT INTO cluster_secrets(name,value) VALUES(?,?) ON CONFLICT(name) DO NOTHING"}.run(name,
-                                                                                                            fresh);
-    std::string value;
-    statement{*db_, "SELECT value FROM cluster_secrets WHERE name=?"}.first([&](row& r) { r(value); }, name);
-    return value;
-  }
 
 private:
   template <class F>

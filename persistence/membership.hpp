@@ -61,8 +61,6 @@ public:
   virtual bool give(const shard_row& mine, const std::string& to) = 0;
   /// The end of a gateway, in order: whatever it owned is free at once.
   virtual void leave(const std::string& id) = 0;
-  /// A secret that all gateways share; `fresh` becomes it if there is none yet.
-  virtual std::string shared_secret(const std::string& name, const std::string& fresh) = 0;
 };
 
 namespace sql {

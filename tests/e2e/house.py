@@ -180,6 +180,8 @@ class Process:
     def __init__(self, *args, log_format="json", via=()):
         if args[0] in ("serve", "node"):
             args += ("--log-format", log_format)
+        if args[0] == "serve" and "--database" in args and "--encryption-key" not in args:
+            args += ("--encryption-key", "what all gateways of a database share")
         self.lines, self.ended, self.news = [], False, threading.Condition()
         self.started = time.monotonic()
         self.popen = subprocess.Popen([*via, BINARY, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

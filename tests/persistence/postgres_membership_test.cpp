@@ -174,13 +174,6 @@ TEST_CASE(
   CHECK(b.db->open_reader()->balances("ann").at(0).balance == one);  // t1 is not there
 }
 
-TEST_CASE("all gateways share a secret, and the first makes it") {
-  postgres_engine engine;
-  gateway a{engine, "a"}, b{engine, "b"};
-  CHECK(a.members->shared_secret("jwt", "one") == "one");
-  CHECK(b.members->shared_secret("jwt", "two") == "one");
-}
-
 TEST_CASE("who wants the books for itself is refused while a gateway writes") {
   postgres_engine engine;
   gateway a{engine, "a"};
