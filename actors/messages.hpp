@@ -9,6 +9,7 @@
 
 #include "actors/gate_messages.hpp"
 #include "model/change.hpp"
+#include "model/second_factor.hpp"
 #include "persistence/store.hpp"
 
 namespace troupe {
@@ -132,7 +133,7 @@ struct principal {
   std::string key_id;                             // of the API key; empty for a login session
   std::vector<spend_limit> limits;                // of the user and of the API key that asks
   std::shared_ptr<const credential_rules> rules;  // of the API key; null: none
-  bool mfa = false;                               // the session was opened with a second factor
+  bool mfa = false, mfa_due = false;              // as in credential_row
 };
 
 /// Work that is meant to be slow, or that waits for somebody: hashing, asking another server. Runs on the thread of
@@ -186,10 +187,13 @@ struct logged_in {
   user_row user;
   std::string session_id;
   time_ms expires_ms = 0;
+  bool mfa = false;  // a second factor was shown
 };
+/// `second` is asked after the right password, on identity's thread; without it whoever has a second factor is refused.
 struct log_in {
   using reply = logged_in;
   std::string login, password;
+  std::function<mfa_verdict(const user_row&, const mfa_view&, const std::string& session_id)> second;
 };
 struct made_api_key {
   api_key_row row;

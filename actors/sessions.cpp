@@ -48,9 +48,9 @@ void learned(session_pointer self, const credential_row& row) {
   auto good = row.revoked_ms == 0 && (row.expires_ms == 0 || row.expires_ms > now) && row.status == "active";
   if (good) {
     auto key_id = s.credential.starts_with("key:") ? row.credential_id : std::string{};
-    s.who = principal{row.user.id,       row.user.email, row.user.username, row.user.organization,
-                      row.user.role,     row.user.tier,  s.credential,      row.user.created_ms,
-                      std::move(key_id), row.limits,     row.rules,         row.mfa};
+    s.who = principal{row.user.id,   row.user.email, row.user.username,   row.user.organization, row.user.role,
+                      row.user.tier, s.credential,   row.user.created_ms, std::move(key_id),     row.limits,
+                      row.rules,     row.mfa,        row.mfa_due};
     s.expires_ms = row.expires_ms;
   } else {
     let_go(self);

@@ -1,7 +1,6 @@
 // People: register, log in, who am I, API keys. All path aliases of the contract are rows of the same work.
 #include "config/world.hpp"
-#include "http/jwt.hpp"
-#include "http/routes.hpp"
+#include "http/mfa_email.hpp"
 #include "http/spend_fields.hpp"
 
 namespace troupe {
@@ -25,26 +24,6 @@ json user_json(const user_row& u) {
           {"role", u.role},
           {"tier", u.tier},
           {"created_at", time_json(u.created_ms)}};
-}
-
-/// The union of what the originals answer to a login, contract section 6.1.
-json login_json(const call& c, const user_row& u, const std::string& session_id) {
-  auto now = c.e.h.now_ms();
-  auto minutes = c.e.h.settings.jwt_minutes;
-  auto token = sign_token({u.id, session_id, u.email, u.username, u.role, u.tier}, c.e.jwt_secret, minutes, now);
-  return {{"token", token},
-          {"access_token", token},
-          {"token_type", "bearer"},
-          {"expires_in", minutes * 60},
-          {"expires_at", iso_time(now + minutes * 60'000)},
-          {"session_id", session_id},
-          {"user_id", u.id},
-          {"username", u.username},
-          {"email", u.email},
-          {"role", u.role},
-          {"permissions", {"read", "write"}},
-          {"mfa_verified", false},
-          {"user", user_json(u)}};
 }
 
 void register_one(const call_ptr& c) {
@@ -71,17 +50,35 @@ void register_one(const call_ptr& c) {
   });
 }
 
+/// Who asks for a code by e-mail gets one, after the right password.
+void answer_login(const call_ptr& c, const outcome<logged_in>& answer, const mfa_view& view, const shown_code& shown) {
+  if (auto* in = std::get_if<logged_in>(&answer)) return reply_private(c, 200, login_json(*c, *in));
+  auto bad = mfa_failure(std::get<failure>(answer));
+  auto* factor = view.find(email_method);
+  auto send = bad.word == mfa_required_word && shown.method == email_method && view.is_enabled(email_method);
+  if (!send) return c->done(mfa_error(bad, view, *c));
+  bad.detail = "MFA verification required: a code was sent by e-mail";
+  send_code(c, *factor, view, {}, [c, bad, view] { c->done(mfa_error(bad, view, *c)); });
+}
+
 void log_in_one(const call_ptr& c) {
   auto body = parse_object(c->request.body);
   if (auto bad = std::get_if<failure>(&body)) return c->refuse(*bad);
   fields f{std::get<json>(body)};
   auto email = f.text("email", email_bytes_max);
   auto username = f.text("username", email_bytes_max);
-  log_in message{email.empty() ? username : email, f.text("password", password_bytes_max, true)};
+  shown_code shown{f.text("mfa_method", 32), f.text("mfa_token", 64)};
+  log_in message{email.empty() ? username : email, f.text("password", password_bytes_max, true), {}};
   if (message.login.empty()) f.refuse("email or username is required");
   if (auto bad = f.problem()) return c->refuse(*bad);
-  ask(c, c->e.h.actors.identity.get(), std::move(message),
-      [c](const logged_in& r) { c->reply(200, login_json(*c, r.user, r.session_id)); });
+  auto seen = std::make_shared<mfa_view>();
+  message.second = [seen, shown, secrets = c->e.secrets, now = c->e.h.now_ms()](const user_row& u, const mfa_view& view,
+                                                                                const std::string& session_id) {
+    *seen = view;
+    return second_of_login(*secrets, view, shown, {u.id, session_id, now});
+  };
+  exchange(c->e.h, c->e.h.actors.identity.get(), std::move(message), no_limit,
+           [c, seen, shown](const outcome<logged_in>& answer) { answer_login(c, answer, *seen, shown); });
 }
 
 void who_am_i(const call_ptr& c) {
@@ -123,6 +120,26 @@ void make_key(const call_ptr& c) {
 
 }  // namespace
 
+json login_json(const call& c, const logged_in& in) {
+  auto now = c.e.h.now_ms();
+  auto minutes = c.e.h.settings.jwt_minutes;
+  auto& u = in.user;
+  auto token = access_token(c, u, in.session_id, in.mfa);
+  return {{"token", token},
+          {"access_token", token},
+          {"token_type", "bearer"},
+          {"expires_in", minutes * 60},
+          {"expires_at", iso_time(now + minutes * 60'000)},
+          {"session_id", in.session_id},
+          {"user_id", u.id},
+          {"username", u.username},
+          {"email", u.email},
+          {"role", u.role},
+          {"permissions", {"read", "write"}},
+          {"mfa_verified", in.mfa},
+          {"user", user_json(u)}};
+}
+
 void add_auth_routes(std::vector<route>& rows) {
   for (auto path : {"/api/v1/auth/register", "/api/auth/register", "/auth/register"})
     rows.push_back({"POST", path, access::open, "Register; answers the first API key, once", register_one});
@@ -132,6 +149,7 @@ void add_auth_routes(std::vector<route>& rows) {
     rows.push_back({"GET", path, access::user, "Who am I", who_am_i});
   for (auto path : {"/api/api-keys", "/api/v1/api-keys"})
     rows.push_back({"POST", path, access::user, "One more API key; shown once", make_key});
+  add_mfa_routes(rows);
 }
 
 }  // namespace troupe

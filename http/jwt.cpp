@@ -55,8 +55,9 @@ std::string sign_token(const token_claims& c, const std::string& secret, int64_t
                {"user_id", c.user_id},
                {"email", c.email},
                {"username", c.username},
-               {"scope", {"read", "write"}},
-               {"mfa_verified", false},
+               {"scope", c.scope.empty() ? std::vector<std::string>{"read", "write"} : c.scope},
+               {"mfa", c.mfa},
+               {"mfa_verified", c.mfa},
                {"rate_limit_tier", c.tier}};
   auto text = base64url(header.dump()) + '.' + base64url(payload.dump());
   return text + '.' + base64url(hmac_sha256(text, secret));

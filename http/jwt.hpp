@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "model/job_spec.hpp"
 
@@ -11,6 +12,8 @@ namespace troupe {
 
 struct token_claims {
   std::string user_id, session_id, email, username, role, tier;
+  std::vector<std::string> scope = {};  // empty: read and write
+  bool mfa = false;                     // a second factor was shown
 };
 
 /// Signs an access token that is good from now for `minutes`.

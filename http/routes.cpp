@@ -3,6 +3,7 @@
 
 #include "config/log.hpp"
 #include "http/jwt.hpp"
+#include "http/second_factor.hpp"
 
 namespace troupe {
 
@@ -67,6 +68,7 @@ void run_admitted(const route* row, const call_ptr& c, principal who) {
     return c->refuse({errc::forbidden, "this needs the admin role", {}, {}});
   if (row->needs == access::provider && who.role == "user")
     return c->refuse({errc::forbidden, "this needs the provider role", {}, {}});
+  if (auto bad = mfa_gate(c->e.h.settings, who, row->path)) return c->refuse(*bad);
   c->who = std::move(who);
   row->run(c);
 }

@@ -3,6 +3,7 @@
 #include "config/world.hpp"
 #include "http/job_json.hpp"
 #include "http/routes.hpp"
+#include "http/second_factor.hpp"
 
 namespace troupe {
 
@@ -76,6 +77,8 @@ void serve_upgrade(edge& e, http_request r, upgrade_fn done) {
   exchange(e.h, e.h.actors.sessions.get(), admit{std::get<std::string>(credential)}, request_limit,
            [&e, request, done](const outcome<principal>& who) {
              if (auto* bad = std::get_if<failure>(&who)) return done(refusal(error_reply(*bad, request->request_id)));
+             auto closed = mfa_gate(e.h.settings, std::get<principal>(who), request->path);
+             if (closed) return done(refusal(error_reply(*closed, request->request_id)));
              admitted(e, *request, std::get<principal>(who), done);
            });
 }

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "model/job_spec.hpp"
+#include "model/second_factor.hpp"
+#include "model/sign_in.hpp"
 
 namespace troupe {
 
@@ -31,7 +33,7 @@ struct user_patch {
 };
 
 /// One step of an identity_change. Each is written under its own condition; a step that does not hold refuses all.
-using identity_step = std::variant<user_patch>;
+using identity_step = std::variant<user_patch, mfa_step, sign_in_step>;
 
 struct identity_change {
   std::vector<identity_step> steps;

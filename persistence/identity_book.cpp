@@ -9,7 +9,9 @@ identity_book::identity_book(connection& db)
     : any_user_{db, "SELECT 1 FROM users WHERE id=?"},
       patch_user_{db,
                   "UPDATE users SET status=coalesce(nullif(?,''),status), role=coalesce(nullif(?,''),role),"
-                  " tier=coalesce(nullif(?,''),tier), password_hash=coalesce(nullif(?,''),password_hash) WHERE id=?"} {}
+                  " tier=coalesce(nullif(?,''),tier), password_hash=coalesce(nullif(?,''),password_hash) WHERE id=?"},
+      mfa_{db},
+      sign_in_{db} {}
 
 bool identity_book::check(const change& c, change_result& r) {
   if (!c.identity) return true;

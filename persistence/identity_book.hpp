@@ -5,6 +5,8 @@
 #include "persistence/sql.hpp"
 
 #include "model/change.hpp"
+#include "persistence/mfa_book.hpp"
+#include "persistence/sign_in_book.hpp"
 
 namespace troupe::sql {
 
@@ -19,9 +21,15 @@ public:
 
 private:
   bool check_step(const user_patch&, change_result&);
+  bool check_step(const mfa_step& x, change_result& r) { return mfa_.check(x, r); }
+  bool check_step(const sign_in_step& x, change_result& r) { return sign_in_.check(x, r); }
   void write_step(const user_patch&);
+  void write_step(const mfa_step& x) { mfa_.write(x); }
+  void write_step(const sign_in_step& x) { sign_in_.write(x); }
 
   statement any_user_, patch_user_;
+  mfa_book mfa_;
+  sign_in_book sign_in_;
 };
 
 }  // namespace troupe::sql

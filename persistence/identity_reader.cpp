@@ -9,8 +9,11 @@ class people_lookup : public identity_reader {
 public:
   explicit people_lookup(connection& db) : db_{db} {}
 
+  sign_in_reader& sign_in() override { return *sign_in_; }
+
 private:
-  [[maybe_unused]] connection& db_;
+  connection& db_;
+  std::unique_ptr<sign_in_reader> sign_in_ = open_sign_in(db_);
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "model/identity.hpp"
+#include "persistence/sign_in_reader.hpp"
 #include "persistence/sql.hpp"
 #include "persistence/store.hpp"
 
@@ -12,6 +13,7 @@ namespace troupe {
 class identity_reader {
 public:
   virtual ~identity_reader() = default;
+  virtual sign_in_reader& sign_in() = 0;
 };
 
 namespace sql {

@@ -21,6 +21,7 @@ const char* running_step();
 const char* waiting_step();
 const char* logs_step();
 const char* identity_step();
+const char* second_factor_step();
 
 /// The number of the newest step that was taken; 0: an empty database.
 int schema_version(connection&);

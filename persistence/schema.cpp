@@ -381,7 +381,8 @@ const std::vector<migration>& migrations() {
                                            {10, running_step()},
                                            {11, waiting_step()},
                                            {12, logs_step()},
-                                           {13, identity_step()}};
+                                           {13, identity_step()},
+                                           {15, second_factor_step()}};
   return list;
 }
 

@@ -10,5 +10,6 @@
 #include "tests/persistence/conformance_people.hpp"
 #include "tests/persistence/conformance_rental.hpp"
 #include "tests/persistence/conformance_secrets.hpp"
+#include "tests/persistence/conformance_sign_in.hpp"
 #include "tests/persistence/conformance_waiting.hpp"
 #include "tests/persistence/conformance_wallet.hpp"
