@@ -150,6 +150,7 @@ void add_auth_routes(std::vector<route>& rows) {
   for (auto path : {"/api/api-keys", "/api/v1/api-keys"})
     rows.push_back({"POST", path, access::user, "One more API key; shown once", make_key});
   add_mfa_routes(rows);
+  add_oauth_routes(rows);
 }
 
 }  // namespace troupe
