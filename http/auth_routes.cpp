@@ -151,6 +151,7 @@ void add_auth_routes(std::vector<route>& rows) {
     rows.push_back({"POST", path, access::user, "One more API key; shown once", make_key});
   add_mfa_routes(rows);
   add_oauth_routes(rows);
+  add_oidc_routes(rows);
 }
 
 }  // namespace troupe
