@@ -213,6 +213,10 @@ class a_second_factor_lets_its_owner_in_and_nobody_else(House):
                                    ("POST", "/auth/mfa/disable", {"method": "totp", "password": PASSWORD})):
             refused = old.ask(method, path, body)
             self.assertEqual((refused.status, refused.json()["error_code"]), (403, "MFA_REQUIRED"), path)
+        stream = old.ask("GET", "/v1/stream", None, {"Upgrade": "websocket", "Connection": "Upgrade",
+                                                     "Sec-WebSocket-Version": "13",
+                                                     "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="})
+        self.assertEqual((stream.status, stream.json()["error_code"]), (403, "MFA_REQUIRED"))
         shown = old.post("/auth/mfa/verify", {"method": "totp", "token": totp(ann.secret, 30)})
         self.assertEqual(shown.status, 200, shown)
         self.assertTrue(claims(shown.json()["access_token"])["mfa_verified"])
