@@ -2,6 +2,7 @@
 #include "model/identity.hpp"
 #include "actors/actors.hpp"
 #include "actors/password.hpp"
+#include "actors/sign_in_reads.hpp"
 #include "config/refresh_token.hpp"
 #include "model/audit.hpp"
 
@@ -74,19 +75,53 @@ caf::result<registered> add_user(identity_pointer self, const register_user& ask
   return promise;
 }
 
+/// Commits what the second factor asks for on its own, then says no.
+void keep_out(identity_pointer self, const mfa_verdict& v, caf::typed_response_promise<logged_in> promise) {
+  if (!v.what) {
+    promise.deliver(to_error(*v.no));
+    return;
+  }
+  change c;
+  c.identity = v.what;
+  self->request(self->state.h->actors.ledger.get(), ledger_limit, commit_changes{{std::move(c)}})
+      .then(
+          [promise, no = *v.no](const commit_results& done) mutable {
+            auto& result = done.results.at(0);
+            promise.deliver(to_error(result.why == errc::ok ? no : to_failure(result)));
+          },
+          [promise](caf::error& why) mutable { promise.deliver(std::move(why)); });
+}
+
+void open_session(identity_pointer self, const user_row& user, const mfa_view& view, const log_in& ask,
+                  caf::typed_response_promise<logged_in> promise) {
+  auto now = self->state.h->now_ms();
+  auto token = first_refresh_token();
+  logged_in answer{user, new_id("ses"), now + self->state.h->settings.refresh_days * day_ms, token.text};
+  mfa_verdict second;
+  if (ask.second) second = ask.second(user, view, answer.session_id);
+  if (!ask.second && view.any()) second.no = failure{errc::forbidden, "this user has a second factor", {}, {}};
+  if (second.no) return keep_out(self, second, promise);
+  answer.mfa = second.mfa;
+  session_row row{answer.session_id, user.id, now, answer.expires_ms, 0};
+  identity_change all{{session_step{session_open{row, token.family, token.hash, {}, "login", ask.ip, ask.agent}}}};
+  if (second.what) all.steps.insert(all.steps.end(), second.what->steps.begin(), second.what->steps.end());
+  change c;
+  c.identity = std::make_shared<const identity_change>(std::move(all));
+  c.audit = told_of(ask.audit, user.id, answer.session_id, user.id);
+  commit(self, std::move(c), std::move(answer), promise);
+}
+
 void enter(identity_pointer self, const user_row& user, const log_in& ask,
            caf::typed_response_promise<logged_in> promise) {
   if (!check_password(user.password_hash, ask.password)) {
     promise.deliver(to_error({errc::unauthenticated, "Invalid credentials", {}, {}}));
     return;
   }
-  auto now = self->state.h->now_ms();
-  auto token = first_refresh_token();
-  logged_in answer{user, new_id("ses"), now + self->state.h->settings.refresh_days * day_ms, token.text};
-  session_row row{answer.session_id, user.id, now, answer.expires_ms, 0};
-  auto c = change_of(session_open{row, token.family, token.hash, {}, "login", ask.ip, ask.agent});
-  c.audit = told_of(ask.audit, user.id, answer.session_id, user.id);
-  commit(self, std::move(c), std::move(answer), promise);
+  auto view = std::make_shared<mfa_view>();
+  read_store look{[view, id = user.id](store_reader& db) { *view = db.identity().sign_in().mfa(id); }};
+  self->request(self->state.h->actors.reader(), store_limit, std::move(look))
+      .then([=](const read_done&) { open_session(self, user, *view, ask, promise); },
+            [promise](caf::error& why) mutable { promise.deliver(std::move(why)); });
 }
 
 caf::result<logged_in> check_login(identity_pointer self, const log_in& ask) {

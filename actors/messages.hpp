@@ -10,6 +10,7 @@
 #include "actors/gate_messages.hpp"
 #include "actors/quota_messages.hpp"
 #include "model/change.hpp"
+#include "model/second_factor.hpp"
 #include "persistence/store.hpp"
 
 namespace troupe {
@@ -133,7 +134,7 @@ struct principal {
   std::string key_id;                             // of the API key; empty for a login session
   std::vector<spend_limit> limits;                // of the user and of the API key that asks
   std::shared_ptr<const credential_rules> rules;  // of the API key; null: none
-  bool mfa = false;                               // the session was opened with a second factor
+  bool mfa = false, mfa_due = false;              // as in credential_row
   std::shared_ptr<const quota_taken> quota;       // what its limits say to this request; null: it has none
 };
 
@@ -201,14 +202,17 @@ struct logged_in {
   std::string session_id;
   time_ms expires_ms = 0;     // of the session, unless it is refreshed
   std::string refresh_token;  // shown once
+  bool mfa = false;           // a second factor was shown
 };
 /// errc::unauthenticated for a wrong password as for an unknown login, in the same time; errc::forbidden for a
-/// suspended user, who has shown the right one.
+/// suspended user, who has shown the right one. `second` is asked after the right password, on identity's thread;
+/// without it whoever has a second factor is refused.
 struct log_in {
   using reply = logged_in;
   std::string login, password;
   std::shared_ptr<const audit_entry> audit;
   std::string ip, agent;  // where from
+  std::function<mfa_verdict(const user_row&, const mfa_view&, const std::string& session_id)> second;
 };
 struct made_api_key {
   api_key_row row;

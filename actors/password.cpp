@@ -28,4 +28,13 @@ bool check_password(const std::string& encoded, const std::string& password) {
   return argon2id_verify(encoded.c_str(), password.data(), password.size()) == ARGON2_OK;
 }
 
+std::string hash_code(const std::string& code, const std::string& user_id) {
+  auto salt = sha256_hex("codes of " + user_id);
+  std::string hash(hash_bytes, '\0');
+  auto done = argon2id_hash_raw(1, memory_kib, lanes, code.data(), code.size(), salt.data(), salt.size(), hash.data(),
+                                hash.size());
+  if (done != ARGON2_OK) throw std::runtime_error{argon2_error_message(done)};
+  return to_hex(hash);
+}
+
 }  // namespace troupe

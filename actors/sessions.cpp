@@ -80,9 +80,9 @@ void learned(session_pointer self, const credential_row& row) {
   s.read_ms = s.h->steady();
   if (good) {
     auto key_id = s.credential.starts_with("key:") ? row.credential_id : std::string{};
-    s.who = principal{row.user.id,       row.user.email, row.user.username, row.user.organization,
-                      row.user.role,     row.user.tier,  s.credential,      row.user.created_ms,
-                      std::move(key_id), row.limits,     row.rules,         row.mfa};
+    s.who = principal{row.user.id,   row.user.email, row.user.username,   row.user.organization, row.user.role,
+                      row.user.tier, s.credential,   row.user.created_ms, std::move(key_id),     row.limits,
+                      row.rules,     row.mfa,        row.mfa_due};
     s.expires_ms = row.expires_ms;
     auto by_key = row.rules && row.rules->per_minute > 0;
     s.metered = by_key || rules_of(s.h->settings.tier_profile, row.user.tier).bounded();

@@ -91,6 +91,22 @@ void check_words(const config& c, const settings& given) {
     throw origin_of(given, "jwt-algorithm").bad(c.jwt_algorithm, "is not HS256 or RS256");
 }
 
+/// Ways in that need more than one word.
+void check_sign_in(const config& c, const settings& given) {
+  auto is_web = [](const std::string& x) { return x.starts_with("http://") || x.starts_with("https://"); };
+  if (!c.public_url.empty() && !is_web(c.public_url))
+    throw origin_of(given, "public-url").bad(c.public_url, "does not start with https:// or http://");
+  if (!c.oidc_issuer.empty() && !is_web(c.oidc_issuer))
+    throw origin_of(given, "oidc-issuer").bad(c.oidc_issuer, "does not start with https:// or http://");
+  if (!c.oidc_issuer.empty() && (c.oidc_client_id.empty() || c.public_url.empty()))
+    throw origin_of(given, "oidc-issuer").bad(c.oidc_issuer, "needs --oidc-client-id and --public-url, too");
+  auto is_mail = c.smtp_url.starts_with("smtp://") || c.smtp_url.starts_with("smtps://");
+  if (!c.smtp_url.empty() && !is_mail)
+    throw origin_of(given, "smtp-url").bad(c.smtp_url, "does not start with smtp:// or smtps://");
+  if (!c.smtp_url.empty() && c.smtp_from.find('@') == std::string::npos)
+    throw origin_of(given, "smtp-from").bad(c.smtp_from, "is not an e-mail address, which --smtp-url needs");
+}
+
 void check_readable(const origin& of, const std::string& path) {
   std::ifstream file{path};
   if (!file || file.peek() == std::ifstream::traits_type::eof()) throw of.bad(path, "is not a file that can be read");
@@ -201,6 +217,7 @@ config build(const settings& given) {
   for (auto& [name, value] : given)
     if (!value.values.empty()) fill(c, *find_binding(name), value);
   check_words(c, given);
+  check_sign_in(c, given);
   check_doors(c, given);
   if (auto bad = find_edge_problem(c)) throw origin_of(given, bad->option).bad(bad->value, bad->why);
   read_prices(c, given);

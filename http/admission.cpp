@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "http/request_signature.hpp"
+#include "http/second_factor.hpp"
 #include "model/identity.hpp"
 
 namespace troupe {
@@ -140,6 +141,7 @@ void enter(const call_ptr& c) {
   g->next = [c](principal who) {
     carry_limits(c, who);
     c->who = std::move(who);
+    if (auto bad = mfa_gate(c->e.h.settings, c->who, c->row->path)) return c->refuse(*bad);
     if (auto bad = barred_scope(*c->row, c->who)) return c->refuse(*bad);
     if (auto bad = barred_role(*c->row, c->who)) return c->refuse(*bad);
     c->row->run(c);

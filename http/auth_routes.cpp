@@ -3,6 +3,7 @@
 #include "http/audit.hpp"
 #include "http/login_guard.hpp"
 #include "http/login_json.hpp"
+#include "http/mfa_email.hpp"
 
 namespace troupe {
 
@@ -35,18 +36,37 @@ void register_one(const call_ptr& c) {
   });
 }
 
-void try_log_in(const call_ptr& c, log_in message, const tell_outcome& tell_end) {
+/// Who asks for a code by e-mail gets one, after the right password.
+void answer_login(const call_ptr& c, const outcome<logged_in>& answer, const mfa_view& view, const shown_code& shown) {
+  if (auto* in = std::get_if<logged_in>(&answer)) return reply_private(c, 200, login_json(*c, *in));
+  if (!view.any()) return c->refuse(std::get<failure>(answer));
+  auto bad = mfa_failure(std::get<failure>(answer));
+  auto* factor = view.find(email_method);
+  auto send = bad.word == mfa_required_word && shown.method == email_method && view.is_enabled(email_method);
+  audit_refusal(*c, bad);
+  if (!send) return c->done(mfa_error(bad, view, *c));
+  bad.detail = "MFA verification required: a code was sent by e-mail";
+  send_code(c, *factor, view, {}, [c, bad, view] { c->done(mfa_error(bad, view, *c)); });
+}
+
+/// The password was right when the second factor was looked at.
+void try_log_in(const call_ptr& c, log_in message, const shown_code& shown, const tell_outcome& tell_end) {
   auto place = c->e.logins->queue_up();
   if (!place) return c->refuse({errc::unavailable, "too many passwords are being checked, try again soon", {}, {}});
+  auto seen = std::make_shared<mfa_view>();
+  auto looked = std::make_shared<bool>(false);
+  message.second = [seen, looked, shown, secrets = c->e.secrets, now = c->e.h.now_ms()](
+                       const user_row& u, const mfa_view& view, const std::string& session_id) {
+    *seen = view;
+    *looked = true;
+    return second_of_login(*secrets, view, shown, {u.id, session_id, now});
+  };
   exchange(c->e.h, c->e.h.actors.identity.get(), std::move(message), no_limit,
-           [c, place, tell_end](const outcome<logged_in>& answer) {
-             if (auto* bad = std::get_if<failure>(&answer)) {
-               if (bad->code == errc::unauthenticated) tell_end(attempt_end::bad);
-               return c->refuse(*bad);
-             }
-             tell_end(attempt_end::good);
-             auto& in = std::get<logged_in>(answer);
-             c->reply(200, login_json(*c, {in.user, in.session_id, in.refresh_token, in.expires_ms}));
+           [c, place, seen, looked, shown, tell_end](const outcome<logged_in>& answer) {
+             auto* bad = std::get_if<failure>(&answer);
+             if (bad != nullptr && bad->code == errc::unauthenticated && !*looked) tell_end(attempt_end::bad);
+             if (bad == nullptr) tell_end(attempt_end::good);
+             answer_login(c, answer, *seen, shown);
            });
 }
 
@@ -56,6 +76,7 @@ void log_in_one(const call_ptr& c) {
   fields f{std::get<json>(body)};
   auto email = f.text("email", email_bytes_max);
   auto username = f.text("username", email_bytes_max);
+  shown_code shown{f.text("mfa_method", 32), f.text("mfa_token", 64)};
   c->subject = email.empty() ? username : email;
   log_in message{c->subject, f.text("password", password_bytes_max, true), audit_of(*c)};
   if (message.login.empty()) f.refuse("email or username is required");
@@ -64,7 +85,8 @@ void log_in_one(const call_ptr& c) {
   message.agent = c->request.header("User-Agent").substr(0, agent_bytes_max);
   auto name = message.login;
   std::transform(name.begin(), name.end(), name.begin(), [](unsigned char x) { return std::tolower(x); });
-  guarded_attempt(c, name, [c, message](const tell_outcome& tell_end) { try_log_in(c, message, tell_end); });
+  guarded_attempt(c, name,
+                  [c, message, shown](const tell_outcome& tell_end) { try_log_in(c, message, shown, tell_end); });
 }
 
 void who_am_i(const call_ptr& c) {
@@ -92,6 +114,9 @@ void add_auth_routes(std::vector<route>& rows) {
     rows.push_back(audited("login", {"POST", path, access::open, "Log in; answers an access token", log_in_one}));
   for (auto path : {"/api/v1/auth/profile", "/auth/profile", "/api/users/me"})
     rows.push_back({"GET", path, access::user, "Who am I", who_am_i});
+  add_mfa_routes(rows);
+  add_oauth_routes(rows);
+  add_oidc_routes(rows);
 }
 
 }  // namespace troupe

@@ -61,7 +61,7 @@ void write_rotation(const call_ptr& c, const rotation& wish) {
               {"signs_from", time_json(add.key.from_ms)},
               {"other_keys_end_at", time_json(add.others_end_ms)}};
   auto x = change_of(add);
-  x.audit = audit_as(*c, "jwt.rotate", add.key.kid);
+  x.audit = audit_named(*c, "jwt.rotate", add.key.kid);
   commit_changes message{{std::move(x)}};
   ask(c, c->e.h.actors.ledger.get(), std::move(message), [c, answer](const commit_results& done) {
     if (done.results.at(0).why != errc::ok) return c->refuse(to_failure(done.results.at(0)));

@@ -34,6 +34,10 @@ json login_json(const call& c, const entry_pass& x) {
   return answer;
 }
 
+json login_json(const call& c, const logged_in& in) {
+  return login_json(c, {in.user, in.session_id, in.refresh_token, in.expires_ms, {}, in.mfa});
+}
+
 std::vector<std::string> scopes_of(const std::string& role) {
   if (role == "admin") return {"read", "write", "admin"};
   return {"read", "write"};

@@ -23,6 +23,7 @@ struct entry_pass {
 /// The union of what the originals answer to a login, contract section 6.1, with a new access token.
 /// REQUIRES: there is a key to sign with.
 json login_json(const call&, const entry_pass&);
+json login_json(const call&, const logged_in&);
 
 /// What somebody of that role may.
 std::vector<std::string> scopes_of(const std::string& role);

@@ -26,7 +26,7 @@ void update_profile(const call_ptr& c) {
   if (!p.email && !p.username && !p.organization) f.refuse("send email, username or organization");
   if (auto bad = f.problem()) return c->refuse(*bad);
   auto x = change_of(std::move(p));
-  x.audit = audit_as(*c, "user.update", c->who.user_id);
+  x.audit = audit_named(*c, "user.update", c->who.user_id);
   commit_change(c, std::move(x), [c] {
     forget(*c, c->who.user_id);
     ask(c, c->e.h.actors.reader(), find_user{c->who.user_id}, [c](const user_row& u) {
@@ -40,7 +40,7 @@ void update_profile(const call_ptr& c) {
 void write_password(const call_ptr& c, const std::string& from_hash, const std::string& to_hash) {
   auto keep = session_of(*c);
   auto x = change_of(password_write{c->who.user_id, from_hash, to_hash, keep, c->e.h.now_ms()});
-  x.audit = audit_as(*c, "password.change", c->who.user_id);
+  x.audit = audit_named(*c, "password.change", c->who.user_id);
   commit_change(c, std::move(x), [c] {
     forget(*c, c->who.user_id);
     c->reply(200, {{"message", "Password changed; all other sessions have ended"}});
@@ -61,7 +61,7 @@ void check_and_write(const call_ptr& c, const user_row& user, const password_wis
     tell_end(fresh->empty() ? attempt_end::bad : attempt_end::good);
     if (!fresh->empty()) return write_password(c, hash, *fresh);
     change x;
-    x.audit = audit_as(*c, "password.change", c->who.user_id, "forbidden");
+    x.audit = audit_named(*c, "password.change", c->who.user_id, "forbidden");
     tell(c->e.h.actors.ledger.get(), commit_changes{{std::move(x)}});
     c->refuse({errc::forbidden, "the current password is wrong", {}, {}, "WRONG_PASSWORD"});
   });

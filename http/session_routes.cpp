@@ -25,7 +25,7 @@ void forget_session(const call& c, const std::string& id) {
 /// Somebody else has a copy of the token, or had: nobody can tell who is who, so the session ends for both.
 void end_family(const call_ptr& c, const refreshed_user& found) {
   auto x = change_of(session_end{found.user.id, found.session_id, {}, c->e.h.now_ms()});
-  x.audit = audit_as(*c, "session.reuse", found.session_id, "unauthenticated");
+  x.audit = audit_named(*c, "session.reuse", found.session_id, "unauthenticated");
   commit_change(c, std::move(x), [c, id = found.session_id] {
     forget_session(*c, id);
     c->refuse({errc::unauthenticated,
@@ -41,7 +41,7 @@ void rotate(const call_ptr& c, const refresh_token& old, const refreshed_user& f
   auto fresh = next_refresh_token(old.text);
   auto ends_ms = now + c->e.h.settings.refresh_days * day_ms;
   auto x = change_of(session_refresh{old.family, old.hash, fresh.hash, now, ends_ms});
-  x.audit = audit_as(*c, "session.refresh", found.session_id);
+  x.audit = audit_named(*c, "session.refresh", found.session_id);
   commit_changes message{{std::move(x)}};
   ask(c, c->e.h.actors.ledger.get(), std::move(message), [c, found, fresh, ends_ms](const commit_results& done) {
     auto& result = done.results.at(0);
@@ -76,7 +76,7 @@ void log_out(const call_ptr& c) {
   auto id = session_of(*c);
   if (id.empty()) return c->refuse(no_session());
   auto x = change_of(session_end{c->who.user_id, id, {}, c->e.h.now_ms()});
-  x.audit = audit_as(*c, "session.end", id);
+  x.audit = audit_named(*c, "session.end", id);
   commit_change(c, std::move(x), [c, id] {
     forget_session(*c, id);
     c->reply(200, {{"message", "Logged out"}, {"session_revoked", true}, {"session_id", id}});
@@ -98,7 +98,7 @@ void log_out_everywhere(const call_ptr& c) {
   if (session_of(*c).empty()) return c->refuse(no_session());
   with_sessions(c, [c](const std::vector<session_view>& all) {
     auto x = change_of(session_end{c->who.user_id, {}, {}, c->e.h.now_ms()});
-    x.audit = audit_as(*c, "session.end_all", c->who.user_id);
+    x.audit = audit_named(*c, "session.end_all", c->who.user_id);
     commit_change(c, std::move(x), [c, count = all.size()] {
       forget(*c, c->who.user_id);
       c->reply(200, {{"message", "Logged out everywhere"}, {"sessions_revoked", count}});
@@ -136,7 +136,7 @@ void end_one(const call_ptr& c) {
     auto mine = std::any_of(all.begin(), all.end(), [&](const session_view& s) { return s.row.id == id; });
     if (!mine) return c->refuse({errc::not_found, "Session not found", {}, {}});
     auto x = change_of(session_end{c->who.user_id, id, {}, c->e.h.now_ms()});
-    x.audit = audit_as(*c, "session.end", id);
+    x.audit = audit_named(*c, "session.end", id);
     commit_change(c, std::move(x), [c, id] {
       forget_session(*c, id);
       c->reply(200, {{"message", "Session ended"}, {"session_revoked", true}, {"session_id", id}});

@@ -4,6 +4,7 @@
 #include "http/admission.hpp"
 #include "http/job_json.hpp"
 #include "http/routes.hpp"
+#include "http/second_factor.hpp"
 
 namespace troupe {
 
@@ -41,11 +42,12 @@ std::string reply_frame(const std::string& text, time_ms now_ms) {
 /// Closes the socket soon after its credential has ended, also when that was just before it opened.
 int64_t watch_credential(edge& e, const stream_ask& ask, const std::weak_ptr<web_socket>& socket) {
   auto look = [&e, credential = ask.credential, socket] {
-    exchange(e.h, e.h.actors.sessions.get(), admit{.credential = credential, .look = true}, no_limit, [socket](const outcome<principal>& who) {
-      auto* bad = std::get_if<failure>(&who);
-      if (bad == nullptr || bad->code != errc::unauthenticated) return;
-      if (auto open = socket.lock()) open->close(policy_violation, "the credential has ended");
-    });
+    exchange(e.h, e.h.actors.sessions.get(), admit{.credential = credential, .look = true}, no_limit,
+             [socket](const outcome<principal>& who) {
+               auto* bad = std::get_if<failure>(&who);
+               if (bad == nullptr || bad->code != errc::unauthenticated) return;
+               if (auto open = socket.lock()) open->close(policy_violation, "the credential has ended");
+             });
   };
   auto seat = e.h.streams.add(ask.user_id, ask.credential, look);
   look();
@@ -99,6 +101,8 @@ void serve_upgrade(edge& e, http_request r, upgrade_fn done) {
   enter_stream(
       e, request, [done](http_reply x) { done(refusal(std::move(x))); },
       [&e, request, done](const principal& who, std::shared_ptr<void> place) {
+        auto closed = mfa_gate(e.h.settings, who, request->path);
+        if (closed) return done(refusal(error_reply(*closed, request->request_id)));
         admitted(e, *request, who, std::move(place), done);
       });
 }

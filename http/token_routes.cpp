@@ -26,7 +26,7 @@ void open_token(const call_ptr& c, entry_pass pass, const std::string& label) {
   session_row row{pass.session_id, pass.user.id, now, now + pass.seconds * 1000, 0};
   auto agent = c->request.header("User-Agent").substr(0, agent_bytes_max);
   auto x = change_of(session_open{row, {}, {}, pass.scope, label, c->request.remote_ip, agent, pass.mfa});
-  x.audit = audit_as(*c, "token.create", pass.session_id);
+  x.audit = audit_named(*c, "token.create", pass.session_id);
   commit_change(c, std::move(x), [c, pass] { c->reply(201, login_json(*c, pass)); });
 }
 
@@ -85,7 +85,7 @@ void validate(const call_ptr& c) {
 /// The end of a token is the end of its session: what was made of the same login goes with it.
 void end_session(const call_ptr& c, const std::string& id) {
   auto x = change_of(session_end{c->who.user_id, id, {}, c->e.h.now_ms()});
-  x.audit = audit_as(*c, "token.revoke", id);
+  x.audit = audit_named(*c, "token.revoke", id);
   commit_change(c, std::move(x), [c, id] {
     tell(c->e.h.actors.sessions.get(), forget_credential{"jwt:" + id});
     c->reply(200, {{"message", "Token revoked"}, {"revoked", true}, {"session_id", id}});

@@ -10,7 +10,9 @@
 
 #include "model/job_spec.hpp"
 #include "model/rate_limits.hpp"
+#include "model/second_factor.hpp"
 #include "model/session_steps.hpp"
+#include "model/sign_in.hpp"
 
 namespace troupe {
 
@@ -68,8 +70,8 @@ struct nonce_use {
 };
 
 /// One step of an identity_change. Each is written under its own condition; a step that does not hold refuses all.
-using identity_step =
-    std::variant<user_patch, rate_counts_put, key_rules_put, key_rotate, key_revoke, key_used, nonce_use, session_step>;
+using identity_step = std::variant<user_patch, rate_counts_put, key_rules_put, key_rotate, key_revoke, key_used,
+                                   nonce_use, session_step, mfa_step, sign_in_step>;
 
 struct identity_change {
   std::vector<identity_step> steps;

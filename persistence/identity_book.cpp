@@ -14,7 +14,9 @@ identity_book::identity_book(connection& db)
                   " status=coalesce(nullif(?,''),status), role=coalesce(nullif(?,''),role),"
                   " tier=coalesce(nullif(?,''),tier), password_hash=coalesce(nullif(?,''),password_hash) WHERE id=?"},
       keys_{db},
-      sessions_{db} {}
+      sessions_{db},
+      mfa_{db},
+      sign_in_{db} {}
 
 bool identity_book::check(const change& c, change_result& r) {
   if (!c.identity) return true;

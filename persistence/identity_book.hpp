@@ -7,6 +7,8 @@
 #include "persistence/sql.hpp"
 
 #include "model/change.hpp"
+#include "persistence/mfa_book.hpp"
+#include "persistence/sign_in_book.hpp"
 
 namespace troupe::sql {
 
@@ -22,8 +24,12 @@ public:
 private:
   bool check_step(const user_patch&, change_result&);
   bool check_step(const session_step& x, change_result& r) { return sessions_.check(x, r); }
+  bool check_step(const mfa_step& x, change_result& r) { return mfa_.check(x, r); }
+  bool check_step(const sign_in_step& x, change_result& r) { return sign_in_.check(x, r); }
   void write_step(const user_patch&);
   void write_step(const session_step& x) { sessions_.write(x); }
+  void write_step(const mfa_step& x) { mfa_.write(x); }
+  void write_step(const sign_in_step& x) { sign_in_.write(x); }
   template <class Step>
   bool check_step(const Step& x, change_result& r) {
     return keys_.check(x, r);
@@ -36,6 +42,8 @@ private:
   statement any_user_, other_admin_, is_admin_, patch_user_;
   key_book keys_;
   session_book sessions_;
+  mfa_book mfa_;
+  sign_in_book sign_in_;
 };
 
 }  // namespace troupe::sql

@@ -38,6 +38,7 @@ public:
     return found;
   }
   session_reader& sessions() override { return *sessions_; }
+  sign_in_reader& sign_in() override { return *sign_in_; }
 
 private:
   static key_view view_of(row& r) {
@@ -61,6 +62,7 @@ private:
 
   connection& db_;
   std::unique_ptr<session_reader> sessions_ = open_sessions(db_);
+  std::unique_ptr<sign_in_reader> sign_in_ = open_sign_in(db_);
   statement counts_{db_,
                     "SELECT minute_start,minute_count,hour_start,hour_count,day_start,day_count,keys FROM rate_counts"
                     " WHERE user_id=?"};

@@ -5,6 +5,7 @@
 
 #include "model/identity.hpp"
 #include "persistence/session_reader.hpp"
+#include "persistence/sign_in_reader.hpp"
 #include "persistence/sql.hpp"
 #include "persistence/store.hpp"
 
@@ -27,6 +28,7 @@ public:
   virtual std::vector<key_view> keys(const std::string& user_id, int32_t most, time_ms now_ms) = 0;
   virtual std::optional<key_view> key(const std::string& key_id, time_ms now_ms) = 0;
   virtual session_reader& sessions() = 0;
+  virtual sign_in_reader& sign_in() = 0;
 };
 
 namespace sql {

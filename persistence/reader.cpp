@@ -145,18 +145,24 @@ private:
   statement find_name_{db_, "SELECT " + user_columns + " FROM users WHERE username=? AND username<>''"};
   statement find_key_{db_,
                       "SELECT u.id,email,username,organization,password_hash,role,tier,u.created_ms,"
-                      "k.id,expires_ms,revoked_ms,status,0,scopes,models,networks,per_minute,must_sign FROM api_keys k "
-                      "JOIN users u ON u.id=user_id WHERE key_hash=?"};
+                      "k.id,expires_ms,revoked_ms,status,1," +
+                          has_factor +
+                          ",scopes,models,networks,per_minute,must_sign FROM api_keys k "
+                          "JOIN users u ON u.id=user_id WHERE key_hash=?"};
   /// A secret that was replaced ends before its key may.
   statement find_old_key_{db_,
                           "SELECT u.id,email,username,organization,password_hash,role,tier,u.created_ms,k.id,"
                           "CASE WHEN expires_ms=0 OR expires_ms>ends_ms THEN ends_ms ELSE expires_ms END,"
-                          "revoked_ms,status,0,scopes,models,networks,per_minute,must_sign FROM old_keys o"
-                          " JOIN api_keys k ON k.id=o.key_id JOIN users u ON u.id=user_id WHERE o.key_hash=?"};
+                          "revoked_ms,status,1," +
+                              has_factor +
+                              ",scopes,models,networks,per_minute,must_sign FROM old_keys o"
+                              " JOIN api_keys k ON k.id=o.key_id JOIN users u ON u.id=user_id WHERE o.key_hash=?"};
   statement find_session_{db_,
                           "SELECT u.id,email,username,organization,password_hash,role,tier,u.created_ms,"
-                          "s.id,expires_ms,revoked_ms,status,mfa,s.scopes,'','',0,0 FROM sessions s JOIN users u ON "
-                          "u.id=user_id WHERE s.id=?"};
+                          "s.id,expires_ms,revoked_ms,status,CASE WHEN client_id<>'' THEN 1 ELSE mfa END," +
+                              has_factor +
+                              ",CASE WHEN client_id<>'' THEN client_scopes ELSE s.scopes END,'','',0,0"
+                              " FROM sessions s JOIN users u ON u.id=user_id WHERE s.id=?"};
   statement find_node_key_{db_, "SELECT " + node_key_columns + " FROM node_keys WHERE key_id=?"};
   statement list_nodes_{db_, "SELECT " + node_columns + " FROM nodes WHERE state<>'removed' ORDER BY id"};
   statement balances_{db_, "SELECT owner,kind,asset,balance,held FROM accounts WHERE owner=? ORDER BY kind,asset"};
@@ -297,11 +303,14 @@ std::optional<credential_row> reader::credential(statement& find, const std::str
   credential_row x;
   credential_rules rules;
   std::string scopes, models, networks;
+  auto verified = false, factor = false;
   auto take = [&](row& r) {
-    r(x.user, x.credential_id, x.expires_ms, x.revoked_ms, x.status, x.mfa, scopes, models, networks, rules.per_minute,
-      rules.must_sign);
+    r(x.user, x.credential_id, x.expires_ms, x.revoked_ms, x.status, verified, factor, scopes, models, networks,
+      rules.per_minute, rules.must_sign);
   };
   if (!find.first(take, by)) return {};
+  x.mfa = factor && verified;
+  x.mfa_due = factor && !verified;
   rules.scopes = words_of(scopes);
   rules.models = words_of(models);
   rules.networks = words_of(networks);

@@ -383,6 +383,7 @@ const std::vector<migration>& migrations() {
                                            {12, logs_step()},
                                            {13, identity_step()},
                                            {14, sessions_step()},
+                                           {15, second_factor_step()},
                                            {16, limits_step()},
                                            {17, audit_step()}};
   return list;

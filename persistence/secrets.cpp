@@ -76,6 +76,8 @@ int64_t reseal_column(sql::connection& db, const sealed_column& at, const vault&
 const std::vector<sealed_column>& sealed_columns() {
   static const std::vector<sealed_column> list{
       {"cluster_secrets", "name", "value", "secret:"},
+      {"mfa_factors", "id", "secret", "mfa:"},
+      {"oidc_logins", "state_hash", "kept", "oidc:"},
   };
   return list;
 }

@@ -101,7 +101,8 @@ struct credential_row {
   std::vector<spend_limit> limits;                // of the user and of the API key
   std::string status = "active";                  // of the user: active | suspended
   std::shared_ptr<const credential_rules> rules;  // of the API key; null: none
-  bool mfa = false;                               // the session was opened with a second factor
+  bool mfa = false;      // the user has a second factor, and the session has shown it; of a key: the user has one
+  bool mfa_due = false;  // the user has one, and the session has not shown it
 };
 
 struct usage_filter {

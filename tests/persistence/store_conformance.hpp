@@ -13,5 +13,6 @@
 #include "tests/persistence/conformance_rental.hpp"
 #include "tests/persistence/conformance_secrets.hpp"
 #include "tests/persistence/conformance_sessions.hpp"
+#include "tests/persistence/conformance_sign_in.hpp"
 #include "tests/persistence/conformance_waiting.hpp"
 #include "tests/persistence/conformance_wallet.hpp"

@@ -1,0 +1,63 @@
+// libqrencode finds the modules, libpng writes the dots.
+#include "http/qr_png.hpp"
+
+#include <openssl/evp.h>
+#include <png.h>
+#include <qrencode.h>
+
+#include <memory>
+#include <stdexcept>
+#include <vector>
+
+namespace troupe {
+
+namespace {
+
+constexpr int dots = 8, quiet = 4;  // a module; modules around
+
+using qr_code = std::unique_ptr<QRcode, decltype(&QRcode_free)>;
+
+/// One row of modules, black or white.
+std::vector<unsigned char> row_of(const QRcode& code, int y) {
+  auto side = code.width + 2 * quiet;
+  std::vector<unsigned char> row(static_cast<size_t>(side), 0xff);
+  if (y < 0 || y >= code.width) return row;
+  for (int x = 0; x < code.width; ++x)
+    if (code.data[y * code.width + x] & 1) row[static_cast<size_t>(x + quiet)] = 0;
+  return row;
+}
+
+}  // namespace
+
+std::string qr_png(const std::string& text) {
+  qr_code code{QRcode_encodeString8bit(text.c_str(), 0, QR_ECLEVEL_M), QRcode_free};
+  if (!code) throw std::runtime_error{"that text is too long for a QR code"};
+  auto side = code->width + 2 * quiet;
+  std::vector<unsigned char> pixels;
+  for (int y = -quiet; y < code->width + quiet; ++y) {
+    auto row = row_of(*code, y);
+    for (int i = 0; i < dots; ++i)
+      for (auto module : row) pixels.insert(pixels.end(), dots, module);
+  }
+  png_image image{};
+  image.version = PNG_IMAGE_VERSION;
+  image.width = image.height = static_cast<png_uint_32>(side * dots);
+  image.format = PNG_FORMAT_GRAY;
+  png_alloc_size_t size = 0;
+  auto write = [&](void* to) { return png_image_write_to_memory(&image, to, &size, 0, pixels.data(), 0, nullptr); };
+  if (!write(nullptr)) throw std::runtime_error{image.message};
+  std::string png(size, '\0');
+  if (!write(png.data())) throw std::runtime_error{image.message};
+  png.resize(size);
+  return png;
+}
+
+std::string base64(const std::string& bytes) {
+  std::string out((bytes.size() + 2) / 3 * 4 + 1, '\0');
+  auto size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
+                              reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
+  out.resize(static_cast<size_t>(size));
+  return out;
+}
+
+}  // namespace troupe

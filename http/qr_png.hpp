@@ -1,0 +1,15 @@
+// A QR code as a picture.
+#pragma once
+
+#include <string>
+
+namespace troupe {
+
+/// The bytes of a black and white PNG: error correction M, eight dots a module, four modules of quiet zone.
+/// Throws std::runtime_error for a text that is too long for a QR code.
+std::string qr_png(const std::string& text);
+
+/// Base64 with padding, RFC 4648 section 4.
+std::string base64(const std::string& bytes);
+
+}  // namespace troupe
