@@ -68,7 +68,7 @@ TEST_CASE("the words of another node, of an attempt that is not there, of an old
   CHECK(b.told->refused.size() == 1);
   p.post({p.id, p.lease.epoch + 1}, {{"stdout", 0, "x", true}});
   CHECK(p.a.told->refused.size() == 1);
-  p.post(p.lease, {{"stdout", 0, "x", true}}, p.a.session - 1);
+  p.post(p.lease, {{"stdout", 0, "x", true}}, p.a.session + 1);
   CHECK(p.a.told->marks.empty());
   CHECK(p.a.told->refused.empty());
   CHECK(p.text() == "");
