@@ -243,6 +243,14 @@ def pgbench(postgres, seconds):
     return float(re.search(r"tps = ([0-9.]+)", out).group(1))
 
 
+def token_checks():
+    """jwt_bench: the p99 in microseconds of looking at a token, by what is said of it."""
+    subprocess.run(["ninja", "-C", str(ROOT / "build"), "jwt_bench"], check=True, stdout=subprocess.DEVNULL)
+    out = subprocess.run([ROOT / "build" / "benchmarks" / "jwt_bench"], check=True, text=True, capture_output=True,
+                         timeout=300).stdout
+    return {what.strip(): float(p99) for what, p99 in re.findall(r"^(.+?)p50.* p99 +([0-9.]+) us$", out, re.M)}
+
+
 def placements(seconds):
     """placement_bench: placements per second of processor time, and the p99 of one in ms."""
     subprocess.run(["ninja", "-C", str(ROOT / "build"), "placement_bench"], check=True, stdout=subprocess.DEVNULL)

@@ -71,6 +71,8 @@ figure("beats", "{crowd} nodes beating every 3 s", "% core", LESS, goals=(25,))
 figure("beats_join", "  their joining", "nodes/s")
 figure("placements", "placements, 10,000 nodes 80 % full", "/s", goals=(20000,))
 figure("placement_p99", "  one placement, p99", "ms", LESS, goals=(1,))
+figure("jwt_p99", "a look at an RS256 token, p99", "us", LESS, goals=(10_000,))
+figure("jwt_again_p99", "  at one that was seen before, p99", "us", LESS)
 figure("memory", "memory of the idle server", "MiB", LESS, goals=(24,))
 figure("memory_stream", "memory of an open stream", "KiB", LESS, goals=(16,))
 
@@ -218,6 +220,12 @@ def beats(o, folder, books):
         note("beats_join", got["nodes"] / got["joining_s"])
 
 
+def tokens(o, folder, books):
+    p99 = measures.token_checks()
+    note("jwt_p99", p99["RS256 check, all of it"])
+    note("jwt_again_p99", p99["RS256 check, seen before"])
+
+
 def placements(o, folder, books):
     """The dispatcher's board alone, on one core: submit, match, end."""
     rate, p99 = measures.placements(o.seconds)
@@ -225,7 +233,8 @@ def placements(o, folder, books):
     note("placement_p99", p99)
 
 
-STEPS = {"settle": settlements, "placements": placements, "idle": idle, "queue": queue, "slow": slow_clients, "life": life,
+STEPS = {"settle": settlements, "placements": placements, "tokens": tokens, "idle": idle, "queue": queue,
+         "slow": slow_clients, "life": life,
          "life_tls": life_tls, "drain": drains, "beats": beats, "fanout": fanout}
 
 
