@@ -36,7 +36,7 @@ def figure(*words, **options):
 
 
 figure("nginx", "nginx `return 200` (reference)", "req/s")
-figure("get", "GET /api/v1/jobs/{id}, a key with a limit", "req/s", goals=(0.35, 0.5), relative=True)
+figure("get", "GET /api/v1/jobs/{{id}}, a key with a limit", "req/s", goals=(0.35, 0.5), relative=True)
 figure("refused", "  refused with 429", "req/s")
 figure("refused_ratio", "  refusals for each answer", "", goals=(1.5,))
 figure("post", "POST /api/v1/jobs, 64 connections", "jobs/s", goals=(6000,))
