@@ -70,8 +70,12 @@ void account(const call_ptr& c) {
     all.user_id = user;
     return account_view{db.balances(user), db.books().usage(all)};
   };
-  ask_store(c, std::move(read),
-            [c](const account_view& view) { c->reply(200, account_json(c->who, view, c->e.h.now_ms())); });
+  ask_store(c, std::move(read), [c](const account_view& view) {
+    auto answer = account_json(c->who, view, c->e.h.now_ms());
+    auto tier = rules_of(c->e.h.settings.tier_profile, c->who.tier);
+    if (tier.per_minute > 0) answer["limits"]["rate_limit"] = tier.per_minute;
+    c->reply(200, answer);
+  });
 }
 
 /// A name that is there is set, null removes it; what is not named stays.

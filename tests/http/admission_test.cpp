@@ -110,6 +110,7 @@ TEST_CASE("answers say what is left, and a refusal when to come again") {
     CHECK(header(r, "X-RateLimit-Limit") == "10");
     CHECK(header(r, "X-RateLimit-Remaining") == std::to_string(9 - i));
     CHECK(header(r, "X-RateLimit-Tier") == "free");
+    CHECK(json::parse(r.body)["limits"]["rate_limit"] == 10);
     CHECK(std::stoll(header(r, "X-RateLimit-Reset")) * 1'000 > d.w.wall);
     d.w.pass(1'000);
   }
