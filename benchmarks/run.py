@@ -287,7 +287,7 @@ def rows(o, nginx):
         value, verdict = judge(f, nginx)
         comparable = f.unit.endswith("/s")
         ratio = statistics.median(v / n for v, n in zip(f.values, nginx)) if comparable else None
-        yield {"key": f.key, "what": f.what.format(sockets=o.sockets, crowd=f"{o.crowd:,}"), "figure": value, "unit": f.unit,
+        yield {"key": f.key, "what": f.what.replace("{sockets}", str(o.sockets)).replace("{crowd}", f"{o.crowd:,}"), "figure": value, "unit": f.unit,
                "ratio_to_nginx": ratio, "min": min(f.values), "max": max(f.values), "rounds": f.values,
                "goals": list(f.goals), "goal_is_ratio": f.relative, "goal": goal_text(f), "verdict": verdict}
 

@@ -17,6 +17,7 @@ namespace beast = boost::beast;
 namespace websocket = beast::websocket;
 using error_code = boost::system::error_code;
 
+constexpr size_t read_bytes = 1536;
 constexpr size_t message_bytes_max = 64 * 1024;
 constexpr size_t queue_bytes_max = 1024 * 1024;
 constexpr size_t queue_frames_max = 1024;
@@ -121,14 +122,20 @@ void socket_session::on_accept(error_code error) {
   read();
 }
 
+// Piece by piece, not with Beast's async_read: between two pieces that one trusts a state which a close of ours, that
+// reads frames beside it, may have changed, and ends the process by an assertion.
 void socket_session::read() {
   ++pending_;
-  stream_->async_read(in_, [self = shared_from_this()](error_code error, size_t) { self->on_read(error); });
+  stream_->async_read_some(in_.prepare(read_bytes), [self = shared_from_this()](error_code error, size_t bytes) {
+    self->in_.commit(bytes);
+    self->on_read(error);
+  });
 }
 
 void socket_session::on_read(error_code error) {
   if (!still_open(error)) return;
   heard_ms_ = steady_now_ms();
+  if (!stream_->is_message_done()) return read();
   if (!stream_->got_text())
     begin_close(websocket::close_code::unknown_data, "only text is spoken here");
   else if (!closing_ && events_.message)
