@@ -12,11 +12,16 @@ namespace troupe {
 namespace {
 
 constexpr time_ms remembered_ms = 5 * 60'000;
+constexpr time_ms silent_ms = 5'000;
 constexpr time_ms new_keys_ms = 10'000;  // an unknown key makes us look again, no more often than this
+
+failure silent_provider() {
+  return {errc::unavailable, "the login provider does not answer as it should", {}, {}, "OIDC_PROVIDER_ERROR"};
+}
 
 failure no_provider(const std::string& why) {
   log::warn("the login provider does not answer as it should", {{"why", why}});
-  return {errc::unavailable, "the login provider does not answer as it should", {}, {}, "OIDC_PROVIDER_ERROR"};
+  return silent_provider();
 }
 
 std::string word(const json& from, const char* name) {
@@ -69,8 +74,10 @@ outcome<json> oidc_provider::read_page(const fetch_ask& ask) {
 
 std::optional<failure> oidc_provider::discover(const oidc_settings& s, time_ms now_ms) {
   if (issuer_ == s.issuer && now_ms - about_.read_ms < remembered_ms) return {};
+  if (now_ms - failed_ms_ < silent_ms) return silent_provider();
   auto base = s.issuer.ends_with('/') ? s.issuer.substr(0, s.issuer.size() - 1) : s.issuer;
   auto got = read_page({base + "/.well-known/openid-configuration"});
+  failed_ms_ = std::holds_alternative<failure>(got) ? now_ms : 0;
   if (auto* bad = std::get_if<failure>(&got)) return *bad;
   auto& about = std::get<json>(got);
   if (word(about, "issuer") != s.issuer) return no_provider("it calls itself another issuer");

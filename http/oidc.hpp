@@ -21,7 +21,8 @@ struct oidc_attempt {
 };
 oidc_attempt make_attempt();
 
-/// Remembers for five minutes what the provider says of itself, and its keys. For one thread: that of `errands`.
+/// Remembers for five minutes what the provider says of itself, and its keys, and for five seconds that it does not
+/// answer: many who want to log in must not wait one after another. For one thread: that of `errands`.
 /// Refusals: unavailable when the provider does not answer as it should, unauthenticated when what it vouches for does
 /// not hold.
 class oidc_provider {
@@ -47,6 +48,7 @@ private:
   fetch_fn ask_;
   std::string issuer_;
   page about_, keys_;
+  time_ms failed_ms_ = 0;  // nobody answered then
 };
 
 }  // namespace troupe

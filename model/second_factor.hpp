@@ -23,7 +23,7 @@ inline constexpr std::string_view totp_method = "totp", email_method = "email", 
 
 struct factor_row {
   std::string user_id, method;  // totp | email
-  std::string secret;           // totp: sealed; email: none
+  std::string secret;           // sealed: of totp the key, of email the address
   time_ms enabled_ms = 0;       // 0: set up, and not yet shown to work
   int64_t last_step = 0;        // totp: of the newest code that was taken; it and older ones are used up
 
@@ -79,7 +79,7 @@ struct factor_setup {
 /// limit_exceeded after too many wrong ones, stale when the code was used or the factor is another by now.
 struct factor_proof {
   std::string user_id, method;
-  std::string secret;      // totp: as it was when the code was compared
+  std::string secret;      // totp, email: as it was when the code was compared
   int64_t step = 0;        // totp
   std::string code_hash;   // email, backup_codes
   std::string session_id;  // of this user; empty: none

@@ -201,6 +201,21 @@ TEST_CASE("a key that is new at the provider is read, one that it does not know 
   CHECK(s.key_reads == 2);
 }
 
+TEST_CASE("a provider that does not answer is asked again after five seconds") {
+  script s;
+  auto silent = true;
+  s.to = oidc_provider{[&](const fetch_ask& x) {
+    auto answer = s.answer(x);
+    return silent ? fetch_answer{0, {}, "away"} : answer;
+  }};
+  s.token = script::good({{"id_token", provider().sign(claims())}});
+  CHECK(s.refusal() == errc::unavailable);
+  silent = false;
+  CHECK(s.refusal(now_ms + 4'999) == errc::unavailable);
+  CHECK(s.about_reads == 1);
+  CHECK(s.refusal(now_ms + 5'000) == errc::ok);
+}
+
 TEST_CASE("a provider that does not answer as it should is unavailable, one that says no refuses") {
   script s;
   s.token = {0, {}, "away"};
