@@ -53,7 +53,7 @@ std::shared_ptr<const audit_entry> audit_of(const call& c, const std::string& su
 std::shared_ptr<const audit_entry> audit_of(const call& c) { return audit_of(c, subject_of(c)); }
 
 std::shared_ptr<const audit_entry> audit_named(const call& c, std::string action, std::string subject,
-                                            std::string outcome) {
+                                               std::string outcome) {
   return std::make_shared<const audit_entry>(entry_of(c, std::move(action), std::move(subject), std::move(outcome)));
 }
 

@@ -19,7 +19,7 @@ std::shared_ptr<const audit_entry> audit_of(const call&);
 
 /// The same under another name than the route's.
 std::shared_ptr<const audit_entry> audit_named(const call&, std::string action, std::string subject,
-                                            std::string outcome = "ok");
+                                               std::string outcome = "ok");
 
 /// A row that is written to the trail under this name.
 inline route audited(std::string_view act, route row) {

@@ -17,13 +17,28 @@ namespace {
 
 constexpr int64_t lead_ms = 10'000;  // other gateways look for keys every two seconds
 
-/// As the store keeps it. Private keys at rest: whatever seals them does so here, and opens them in `opened`.
-signing_key_row stored(signing_key_row row) { return row; }
-std::vector<signing_key_row> opened(std::vector<signing_key_row> rows) { return rows; }
+/// As the store keeps it: sealed.
+signing_key_row stored(const edge& e, signing_key_row row) {
+  row.secret = e.secrets->seal(row.secret, "signing:" + row.kid);
+  return row;
+}
 
-signing_key_add new_key(const token_keys& keys, std::string secret, time_ms now_ms) {
+/// A key that cannot be opened signs nothing, and what it signed is not believed.
+std::vector<signing_key_row> opened(const edge& e, const std::vector<signing_key_row>& rows) {
+  std::vector<signing_key_row> good;
+  for (auto row : rows) {
+    auto plain = e.secrets->open(row.secret, "signing:" + row.kid);
+    if (!plain) continue;
+    row.secret = std::move(*plain);
+    good.push_back(std::move(row));
+  }
+  return good;
+}
+
+signing_key_add new_key(const edge& e, std::string secret, time_ms now_ms) {
+  auto& keys = *e.keys;
   auto kid = (keys.algorithm() == "RS256" ? "rs-" : "hs-") + random_hex(8);
-  return {stored({kid, keys.owner(), keys.algorithm(), std::move(secret), now_ms, 0}), {}, 0, true};
+  return {stored(e, {kid, keys.owner(), keys.algorithm(), std::move(secret), now_ms, 0}), {}, 0, true};
 }
 
 auto reading(const edge& e) {
@@ -40,7 +55,7 @@ typename M::reply must(house& h, const Handle& to, M message) {
 void read_now(edge& e) {
   auto rows = std::make_shared<std::vector<signing_key_row>>();
   must(e.h, e.h.actors.reader(), read_store{[rows, read = reading(e)](store_reader& db) { *rows = read(db); }});
-  e.keys->take(opened(*rows));
+  e.keys->take(opened(e, *rows));
 }
 
 struct rotation {
@@ -51,7 +66,7 @@ struct rotation {
 void write_rotation(const call_ptr& c, const rotation& wish) {
   auto& keys = *c->e.keys;
   auto now = c->e.h.now_ms();
-  auto add = new_key(keys, wish.secret, now);
+  auto add = new_key(c->e, wish.secret, now);
   add.only_first = false;
   add.retires = keys.own_kid();
   if (!wish.end_old && !c->e.h.cluster.alone()) add.key.from_ms = now + lead_ms;
@@ -66,7 +81,7 @@ void write_rotation(const call_ptr& c, const rotation& wish) {
   ask(c, c->e.h.actors.ledger.get(), std::move(message), [c, answer](const commit_results& done) {
     if (done.results.at(0).why != errc::ok) return c->refuse(to_failure(done.results.at(0)));
     ask_store(c, reading(c->e), [c, answer](const std::vector<signing_key_row>& rows) {
-      c->e.keys->take(opened(rows));
+      c->e.keys->take(opened(c->e, rows));
       c->reply(200, answer);
     });
   });
@@ -77,7 +92,7 @@ void write_rotation(const call_ptr& c, const rotation& wish) {
 void open_token_keys(edge& e) {
   read_now(e);
   if (e.keys->ready(e.h.now_ms())) return;
-  auto add = new_key(*e.keys, fresh_signing_secret(e.keys->algorithm()), e.h.now_ms());
+  auto add = new_key(e, fresh_signing_secret(e.keys->algorithm()), e.h.now_ms());
   auto done = must(e.h, e.h.actors.ledger.get(), commit_changes{{change_of(add)}});
   auto& result = done.results.at(0);
   if (result.why != errc::ok && result.why != errc::conflict)  // conflict: another gateway was quicker
@@ -90,7 +105,7 @@ void look_for_token_keys(edge& e) {
   auto rows = std::make_shared<std::vector<signing_key_row>>();
   read_store message{[rows, read = reading(e)](store_reader& db) { *rows = read(db); }};
   exchange(e.h, e.h.actors.reader(), std::move(message), no_limit, [&e, rows](const outcome<read_done>& answer) {
-    if (std::holds_alternative<read_done>(answer)) e.keys->take(opened(*rows));
+    if (std::holds_alternative<read_done>(answer)) e.keys->take(opened(e, *rows));
   });
 }
 

@@ -78,6 +78,7 @@ const std::vector<sealed_column>& sealed_columns() {
       {"cluster_secrets", "name", "value", "secret:"},
       {"mfa_factors", "id", "secret", "mfa:"},
       {"oidc_logins", "state_hash", "kept", "oidc:"},
+      {"signing_keys", "kid", "secret", "signing:"},
   };
   return list;
 }
