@@ -103,7 +103,7 @@ void take_away(const call_ptr& c) {
     return c->refuse({errc::invalid, *bad, {}, {}});
   f.oldest_first = true;
   change x;
-  x.audit = audit_as(*c, "audit");
+  x.audit = audit_of(*c, "audit");
   commit_change(c, std::move(x), [c, f, csv = form == "csv"] {
     auto find = [f](store_reader& db) { return db.audit().list(f); };
     ask_store(c, find, [c, f, csv](const std::vector<audit_line>& lines) {

@@ -1,5 +1,6 @@
 // simulate_mutants [--seed N] [--steps N]: breaks each rule once, each in a process of its own, and expects the
-// simulator to find it within so many steps. TROUPE_MUTANT=NUMBER shows one of them as the simulator sees it.
+// simulator to find it within so many steps of this seed, or of one of the next two. TROUPE_MUTANT=NUMBER shows one of
+// them as the simulator sees it.
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -52,12 +53,19 @@ ended run_with(int number, const simulate::options& o) {
   return how;
 }
 
+/// A walk may pass by what a rule is for: then others are taken, too.
+ended found_by(int number, simulate::options o) {
+  ended how{true, {}};
+  for (auto last = o.seed + 2; how.clean && o.seed <= last; ++o.seed) how = run_with(number, o);
+  return how;
+}
+
 int run_all(const simulate::options& o) {
   auto& all = simulate::mutants();
   int alive = run_with(0, o).clean ? 0 : 1;
   if (alive) std::printf("not even the original is clean: see simulate --seed %llu\n", 0ULL + o.seed);
   for (size_t i = 0; i < all.size(); ++i) {
-    auto how = run_with(static_cast<int>(i) + 1, o);
+    auto how = found_by(static_cast<int>(i) + 1, o);
     alive += how.clean;
     std::printf("%s %2zu %.*s\n         %s\n", how.clean ? "MISSED  " : "found   ", i + 1,
                 static_cast<int>(all[i].name.size()), all[i].name.data(), how.last_words.c_str());
