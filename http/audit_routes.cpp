@@ -63,7 +63,7 @@ void list(const call_ptr& c) {
   audit_filter f;
   if (auto bad = read_filter(c->request.query, limits::page_rows_max, 100, f))
     return c->refuse({errc::invalid, *bad, {}, {}});
-  f.oldest_first = f.after > 0;
+  f.oldest_first = !query_value(c->request.query, "after").empty();
   auto find = [f](store_reader& db) { return db.audit().list(f); };
   ask_store(c, find, [c, f](const std::vector<audit_line>& lines) {
     auto rows = json::array();
