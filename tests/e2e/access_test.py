@@ -30,6 +30,12 @@ KINDS = {
     "/api/admin/withdrawals/{id}": "withdrawal",
     "/api/v1/billing/current-usage/{id}": "rental",
     "/api/admin/users/{id}": "person",
+    "/api/api-keys/{id}": "key",
+    "/api/v1/api-keys/{id}": "key",
+    "/api/v1/auth/sessions/{id}": "session",
+    "/api/auth/sessions/{id}": "session",
+    "/auth/sessions/{id}": "session",
+    "/api/v1/oauth/clients/{id}": "program",
     "/api/admin/stake/{user_id}": "person",
 }
 
@@ -68,12 +74,24 @@ WITH_ID = {
     "POST /api/admin/withdrawals/{id}/reject": (None, 403, 200),
     "PUT /api/admin/users/{id}": ({"tier": "unlimited"}, 403, 200),
     "DELETE /api/admin/users/{id}/keys/{key_id}": (None, 403, 200),
+    **{f"POST {x}/api-keys/{{id}}/rotate": (None, 200, 404) for x in ("/api", "/api/v1")},
+    **{f"DELETE {x}/api-keys/{{id}}": (None, 200, 404) for x in ("/api", "/api/v1")},
+    "GET /api/api-keys/{id}": (None, 200, 404),
+    "GET /api/v1/api-keys/{id}": (None, 200, 404),
+    **{f"DELETE {x}/sessions/{{id}}": (None, 200, 404) for x in ("/api/v1/auth", "/api/auth", "/auth")},
+    "DELETE /api/v1/oauth/clients/{id}": (None, 200, 404),
     "POST /api/admin/stake/{user_id}/slash": ({"amount": "1", "reason": "r"}, 403, 402),
 }
 
 # Rows without {...} are sent a body that is no JSON, so they refuse it (400) once they let somebody in. Those that take
 # no body, or say something else before they read it: the answer to a user, a provider, an admin.
+NO_KEY = (403, 403, 403)  # only for who logged in: a key may not change how its user gets in
+NOT_SET_UP = (404, 404, 404)  # no login provider is configured
 WITHOUT_ID = {
+    **{f"{verb} {x}/mfa/backup-codes": NO_KEY for verb in ("GET", "POST") for x in ("/api/v1/auth", "/api/auth", "/auth")},
+    **{f"POST {x}/oidc/link": NO_KEY for x in ("/api/v1/auth", "/auth")},
+    **{f"GET {x}/oidc/login": NOT_SET_UP for x in ("/api/v1/auth", "/api/auth", "/auth")},
+    "GET /api/v1/auth/oidc/callback": NOT_SET_UP,
 }
 
 # What a path asks for besides.
@@ -197,6 +215,27 @@ class every_route_asks_who_it_is(House):
         user = self.new_user()
         key = user.post("/api/api-keys", {"name": "k"}).json()["id"]
         return {"id": user.id, "user_id": user.id, "key_id": key}, user
+
+    def key(self, _):
+        return {"id": self.owner.post("/api/api-keys", {"name": "k"}).json()["id"]}, self.owner
+
+    def log_in(self):
+        """Somebody with a session, which may do what no key may."""
+        name = f"log-{random.SystemRandom().randrange(10**12)}@example.org"
+        who = {"email": name, "password": "correct horse"}
+        self.assertEqual(Client(self.base).post("/api/v1/auth/register", who).status, 201)
+        made = Client(self.base).post("/api/v1/auth/login", who).json()
+        return made["session_id"], Client(self.base, made["token"])
+
+    def session(self, _):
+        session, owner = self.log_in()
+        return {"id": session}, owner
+
+    def program(self, _):
+        _, owner = self.log_in()
+        made = owner.post("/api/v1/oauth/clients", {"name": "p", "scopes": ["read"]})
+        self.assertEqual(made.status, 201, made)
+        return {"id": made.json()["client_id"]}, owner
 
     def make(self, row):
         """The path with a real thing in it, and the client of its owner."""
