@@ -182,7 +182,7 @@ void with_full_rights(const call_ptr& c, const std::function<void()>& next) {
 }
 
 void make_client(const call_ptr& c) {
-  auto body = optional_object(c->request.body);
+  auto body = parse_object(c->request.body);
   if (auto bad = std::get_if<failure>(&body)) return c->refuse(*bad);
   fields f{std::get<json>(body)};
   auto name = f.text("name", name_bytes_max);

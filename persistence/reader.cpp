@@ -6,6 +6,7 @@
 #include "persistence/audit_reader.hpp"
 #include "persistence/book_reader.hpp"
 #include "persistence/columns.hpp"
+#include "persistence/credential_lookup.hpp"
 #include "persistence/fleet_columns.hpp"
 #include "persistence/identity_reader.hpp"
 #include "persistence/job_book.hpp"
@@ -64,11 +65,8 @@ public:
   int64_t last_event() override;
   std::optional<user_row> find_user(const std::string& id) override { return user(find_user_, id); }
   std::optional<user_row> find_user_by_login(const std::string& email_or_username) override;
-  std::optional<credential_row> find_api_key(const std::string& hash) override {
-    auto found = credential(find_key_, hash);
-    return found ? found : credential(find_old_key_, hash);
-  }
-  std::optional<credential_row> find_session(const std::string& id) override { return credential(find_session_, id); }
+  std::optional<credential_row> find_api_key(const std::string& hash) override { return credentials_.key(hash); }
+  std::optional<credential_row> find_session(const std::string& id) override { return credentials_.session(id); }
   std::optional<node_key_row> find_node_key(const std::string& key_id) override;
   std::vector<node_row> list_nodes() override;
   std::vector<balance_row> balances(const std::string& owner) override;
@@ -89,7 +87,6 @@ private:
     int64_t account = 0, newest = 0;
   };
   static std::optional<user_row> user(statement&, const std::string& by);
-  static std::optional<credential_row> credential(statement&, const std::string& by);
   int64_t step_back(std::vector<account_end>&);
   std::vector<int64_t> stretch_after(const std::string& user_id, int64_t after, int64_t newest);
   std::vector<transaction_row> job_transactions(const std::string& owner, const std::string& job_id);
@@ -143,26 +140,7 @@ private:
   statement find_user_{db_, "SELECT " + user_columns + " FROM users WHERE id=?"};
   statement find_email_{db_, "SELECT " + user_columns + " FROM users WHERE email=? AND email<>''"};
   statement find_name_{db_, "SELECT " + user_columns + " FROM users WHERE username=? AND username<>''"};
-  statement find_key_{db_,
-                      "SELECT u.id,email,username,organization,password_hash,role,tier,u.created_ms,"
-                      "k.id,expires_ms,revoked_ms,status,1," +
-                          has_factor +
-                          ",scopes,models,networks,per_minute,must_sign FROM api_keys k "
-                          "JOIN users u ON u.id=user_id WHERE key_hash=?"};
-  /// A secret that was replaced ends before its key may.
-  statement find_old_key_{db_,
-                          "SELECT u.id,email,username,organization,password_hash,role,tier,u.created_ms,k.id,"
-                          "CASE WHEN expires_ms=0 OR expires_ms>ends_ms THEN ends_ms ELSE expires_ms END,"
-                          "revoked_ms,status,1," +
-                              has_factor +
-                              ",scopes,models,networks,per_minute,must_sign FROM old_keys o"
-                              " JOIN api_keys k ON k.id=o.key_id JOIN users u ON u.id=user_id WHERE o.key_hash=?"};
-  statement find_session_{db_,
-                          "SELECT u.id,email,username,organization,password_hash,role,tier,u.created_ms,"
-                          "s.id,expires_ms,revoked_ms,status,CASE WHEN client_id<>'' THEN 1 ELSE mfa END," +
-                              has_factor +
-                              ",CASE WHEN client_id<>'' THEN client_scopes ELSE s.scopes END,'','',0,0"
-                              " FROM sessions s JOIN users u ON u.id=user_id WHERE s.id=?"};
+  credential_lookup credentials_{db_};
   statement find_node_key_{db_, "SELECT " + node_key_columns + " FROM node_keys WHERE key_id=?"};
   statement list_nodes_{db_, "SELECT " + node_columns + " FROM nodes WHERE state<>'removed' ORDER BY id"};
   statement balances_{db_, "SELECT owner,kind,asset,balance,held FROM accounts WHERE owner=? ORDER BY kind,asset"};
@@ -297,25 +275,6 @@ std::optional<user_row> reader::find_user_by_login(const std::string& email_or_u
   auto login = lower_case(email_or_username);
   auto found = user(find_email_, login);
   return found ? found : user(find_name_, login);
-}
-
-std::optional<credential_row> reader::credential(statement& find, const std::string& by) {
-  credential_row x;
-  credential_rules rules;
-  std::string scopes, models, networks;
-  auto verified = false, factor = false;
-  auto take = [&](row& r) {
-    r(x.user, x.credential_id, x.expires_ms, x.revoked_ms, x.status, verified, factor, scopes, models, networks,
-      rules.per_minute, rules.must_sign);
-  };
-  if (!find.first(take, by)) return {};
-  x.mfa = factor && verified;
-  x.mfa_due = factor && !verified;
-  rules.scopes = words_of(scopes);
-  rules.models = words_of(models);
-  rules.networks = words_of(networks);
-  if (!(rules == credential_rules{})) x.rules = std::make_shared<const credential_rules>(std::move(rules));
-  return x;
 }
 
 std::optional<node_key_row> reader::find_node_key(const std::string& key_id) {

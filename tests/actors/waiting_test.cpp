@@ -184,7 +184,7 @@ TEST_CASE("a child is cancelled while it waits, and its parent's end finds nobod
   w.books_are_right();
 }
 
-TEST_CASE("an owner puts a job off and brings it forward again; strangers cannot") {
+TEST_CASE("an owner puts a job off and brings it forward again: strangers cannot") {
   house_world w;
   auto id = w.submit();
   amend_job later{id, house_world::user, 9, w.wall + 20'000};
@@ -248,7 +248,7 @@ TEST_CASE("a failed job lives again on new money, is paid again, and the books k
   w.books_are_right();
 }
 
-TEST_CASE("a redrive needs the money, its owner, and a job that failed; a key makes it happen once") {
+TEST_CASE("a redrive needs the money, its owner, and a job that failed: a key makes it happen once") {
   house_world w;
   fake_agent n{w, "n1"};
   REQUIRE(n.join());

@@ -41,7 +41,7 @@ TEST_CASE("a prompt is completed and counted") {
   CHECK(request.substr(request.find("\r\n\r\n") + 4) == R"({"max_tokens":1000,"model":"tiny","prompt":"two and two"})");
 }
 
-TEST_CASE("a chat is completed; missing usage is estimated") {
+TEST_CASE("a chat is completed: missing usage is estimated") {
   model_server server(http(200, R"({"choices":[{"message":{"role":"assistant","content":"hello"}}]})"));
   auto report = trial(served_at(server.url("/")), ask(chat)).wait();
   CHECK(report.outcome == run_outcome::succeeded);

@@ -55,7 +55,7 @@ TEST_CASE("a cancelled program's last words are told") {
   CHECK(attempt.closed() == both);
 }
 
-TEST_CASE("artifacts follow, as many as fit; one that does not stays behind") {
+TEST_CASE("artifacts follow, as many as fit: one that does not stays behind") {
   node here;
   here.environment.artifact_bytes_max = 300'010;
   trial attempt(here.environment,

@@ -162,7 +162,7 @@ TEST_CASE("as many requests at a time as the tier says, and one that is answered
   CHECK(follow()->status == 200);  // and no memo of the refusal stands in the way
 }
 
-TEST_CASE("without a valid credential an address is let in so often, with one always; health is never counted") {
+TEST_CASE("without a valid credential an address is let in so often, with one always: health is never counted") {
   desk d{8};
   std::vector<int> seen;
   for (int i = 0; i < 6; ++i) seen.push_back(d.get("fsk_wrong").status);

@@ -191,7 +191,7 @@ TEST_CASE("a node's own rate is the base of its devices, in the marketplace and 
   d.post(calculate, body, 404);
 }
 
-TEST_CASE("with dynamic pricing the queue raises the base and idle devices lower it; without it nothing does") {
+TEST_CASE("with dynamic pricing the queue raises the base and idle devices lower it: without it nothing does") {
   desk d;
   auto price = [&] { return d.post(calculate, ask_for("4090", 24'576, 450, 3'600)); };
   fake_agent node{d.w, "n", 1};

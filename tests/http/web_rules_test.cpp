@@ -84,7 +84,7 @@ TEST_CASE("an origin of the list may read the answer, another one may not, and c
   }
 }
 
-TEST_CASE("any origin is a star, never an echo; nothing is said when nothing is configured") {
+TEST_CASE("any origin is a star, never an echo: nothing is said when nothing is configured") {
   auto any = rules_with(&config::cors_origins, {"*"});
   CHECK(cors_for(any, page).starts_with("Access-Control-Allow-Origin: *\r\n"));
   CHECK(cors_for(any, "").empty());
@@ -144,7 +144,7 @@ TEST_CASE("a page may read errors of the server itself, too") {
   CHECK(reply.headers["Access-Control-Allow-Origin"] == page);
 }
 
-TEST_CASE("a WebSocket of a page from elsewhere is refused once origins are named; of one's own page it is not") {
+TEST_CASE("a WebSocket of a page from elsewhere is refused once origins are named: of one's own page it is not") {
   const std::string upgrade =
       "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";

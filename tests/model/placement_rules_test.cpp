@@ -134,7 +134,7 @@ TEST_CASE("cores, memory and disk are divided like VRAM, and a node that does no
   CHECK(p.match(1).at(0).job_id == "b");
 }
 
-TEST_CASE("trust, price and a draining node are respected; of equals the more reliable node wins") {
+TEST_CASE("trust, price and a draining node are respected: of equals the more reliable node wins") {
   placement p;
   auto n = gpu_node("shaky", {24}, 100);
   n.reliability_ppm = 700'000;

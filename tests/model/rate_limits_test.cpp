@@ -122,7 +122,7 @@ TEST_CASE("a clock that is set back makes nobody wait longer than the window is"
   CHECK(v.retry_ms <= 60'000);
 }
 
-TEST_CASE("tiers: the contract's table, aliases, the originals' profiles; one that nobody knows is free") {
+TEST_CASE("tiers: the contract's table, aliases, the originals' profiles: one that nobody knows is free") {
   CHECK(rules_of("default", "free") == rate_rules{10, 0, 100, 5, 2, 1});
   CHECK(rules_of("default", "standard") == rate_rules{60, 1'000, 10'000, 20, 5, 2});
   CHECK(rules_of("default", "basic").per_minute == 100);

@@ -255,7 +255,7 @@ TEST_CASE("usage goes to the day on which the work ended, in UTC") {
   CHECK(day_of(1'795'392'000'000) == "2026-11-23");
 }
 
-TEST_CASE("a job's usage: its tokens, its time and what it cost; a failure is counted, a cancel is not one") {
+TEST_CASE("a job's usage: its tokens, its time and what it cost: a failure is counted, a cancel is not one") {
   job j;
   j.user_id = "ann";
   j.key_id = "key_1";

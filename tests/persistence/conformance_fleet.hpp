@@ -142,7 +142,7 @@ TEST_CASE_TEMPLATE("only a node that is away can be removed, and it comes back w
   CHECK(d.r->nodes().find("n1"));
 }
 
-TEST_CASE_TEMPLATE("a provider is a user, once; its end is the end of its keys", E, STORE_ENGINES) {
+TEST_CASE_TEMPLATE("a provider is a user, once: its end is the end of its keys", E, STORE_ENGINES) {
   desk<E> d;
   change u;
   u.user = user_row{"u1", "a@example.org", "a", "", "x", "user", "free", 1};

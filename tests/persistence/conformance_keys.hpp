@@ -60,7 +60,7 @@ TEST_CASE_TEMPLATE("a key is listed with its rules, the newest first, and each c
   CHECK_FALSE(d.r->identity().key("k3", begin_ms));
 }
 
-TEST_CASE_TEMPLATE("a rotated key is found by both secrets, the old one until its end; a revoked one by none", E,
+TEST_CASE_TEMPLATE("a rotated key is found by both secrets, the old one until its end: a revoked one by none", E,
                    STORE_ENGINES) {
   desk<E> d;
   d.must(user_of("u1", "ann@example.org", "ann"));

@@ -146,7 +146,7 @@ TEST_CASE_TEMPLATE("what has ended never changes, and what never began does not 
   d.books_are_right();
 }
 
-TEST_CASE_TEMPLATE("one session per user, node and job; the next may start when it has ended", E, STORE_ENGINES) {
+TEST_CASE_TEMPLATE("one session per user, node and job: the next may start when it has ended", E, STORE_ENGINES) {
   desk<E> d;
   d.must(grant("t1", wallet_of("ann"), 20 * one));
   d.must(grant("t2", wallet_of("cat"), 20 * one));
