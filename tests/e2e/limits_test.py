@@ -119,7 +119,7 @@ class strangers_are_counted_by_address(House):
         self.assertEqual({self.user.get("/api/v1/account").status for _ in range(50)}, {200})
         self.assertEqual({stranger.get("/health").status for _ in range(50)}, {200})
         threading.Event().wait(1)
-        logins = [stranger.post("/auth/login", {"username": "demo", "password": "wrong wrong"}) for _ in range(8)]
+        logins = [stranger.post("/auth/login", {"username": f"demo{i}", "password": "wrong wrong"}) for i in range(8)]
         self.assertEqual([x.status for x in logins].count(401), 6)
         self.assertGreaterEqual(int(logins[-1].headers["Retry-After"]), 1)
         threading.Event().wait(1)
