@@ -98,16 +98,16 @@ known_person look_up(store_reader& db, const std::string& issuer, const id_perso
   return k;
 }
 
-void open_session(const call_ptr& c, const user_row& user, bool has_factor, change x,
-                  std::vector<identity_step> steps) {
+void open_session(const call_ptr& c, const user_row& user, bool has_factor) {
   auto now = c->e.h.now_ms();
   auto token = first_refresh_token();
   logged_in in{user, new_id("ses"), now + c->e.h.settings.refresh_days * 86'400'000, token.text};
   session_row row{in.session_id, user.id, now, in.expires_ms, 0};
   auto agent = c->request.header("User-Agent").substr(0, 256);
-  steps.push_back(session_step{session_open{row, token.family, token.hash, {}, "oidc", c->request.remote_ip, agent}});
+  session_open step{row, token.family, token.hash, {}, "oidc", c->request.remote_ip, agent};
+  change x;
   x.audit = noted(*c, user.id, "login.oidc", in.session_id);
-  commit_steps(c, std::move(x), std::move(steps), [c, in, has_factor] {
+  commit_steps(c, std::move(x), {session_step{step}}, [c, in, has_factor] {
     auto answer = login_json(*c, in);
     if (has_factor) answer["mfa_required"] = true;  // this session may do nothing else before
     auto reply = json_reply(200, answer);
@@ -126,7 +126,9 @@ void welcome(const call_ptr& c, const std::string& issuer, const id_person& p) {
         change x;
         x.user = user_row{new_id("user"), p.email, {}, {}, hash, "user", "free", now};
         auto user = *x.user;
-        open_session(c, user, false, std::move(x), {sign_in_step{oidc_link{issuer, p.subject, user.id, now}}});
+        x.audit = noted(*c, user.id, "user.register", user.id);
+        commit_steps(c, std::move(x), {sign_in_step{oidc_link{issuer, p.subject, user.id, now}}},
+                     [c, user] { open_session(c, user, false); });
       });
 }
 
@@ -136,7 +138,7 @@ void admit_person(const call_ptr& c, const id_person& p) {
       c, [issuer, p](store_reader& db) { return look_up(db, issuer, p); },
       [c, issuer, p](const known_person& k) {
         if (k.user && k.status != "active") return c->refuse({errc::forbidden, "this user is suspended", {}, {}});
-        if (k.user) return open_session(c, *k.user, k.has_factor, {}, {});
+        if (k.user) return open_session(c, *k.user, k.has_factor);
         if (!p.email_verified || p.email.empty() || p.email.size() > 254)
           return c->refuse(
               {errc::forbidden, "the provider has no verified e-mail address of you", {}, {}, "EMAIL_NOT_VERIFIED"});

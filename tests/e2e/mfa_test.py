@@ -6,6 +6,7 @@ import os
 import queue
 import re
 import socketserver
+import sqlite3
 import subprocess
 import tempfile
 import threading
@@ -39,6 +40,10 @@ class Person:
         self.email = f"person-{os.urandom(6).hex()}@example.org"
         made = Client(self.base).post("/api/v1/auth/register", {"email": self.email, "password": PASSWORD}).json()
         self.id, self.key = made["user_id"], made["apiKey"]
+        # Freed from limits behind the server's back: under --require-mfa no admin's key would do it.
+        db = sqlite3.connect(f"{house.data_dir}/troupe.db", timeout=10, isolation_level=None)
+        db.execute("UPDATE users SET tier='unlimited' WHERE id=?", (self.id,))
+        db.close()
         self.session = Client(self.base, self.login().json()["access_token"])
 
     def login(self, password=PASSWORD, **more):
