@@ -23,11 +23,12 @@ signing_key_row stored(const edge& e, signing_key_row row) {
   return row;
 }
 
-/// A key that cannot be opened signs nothing, and what it signed is not believed.
+/// A key that cannot be opened signs nothing, and what it signed is not believed. A row without a secret says that
+/// jwt_secret itself is retired.
 std::vector<signing_key_row> opened(const edge& e, const std::vector<signing_key_row>& rows) {
   std::vector<signing_key_row> good;
   for (auto row : rows) {
-    auto plain = e.secrets->open(row.secret, "signing:" + row.kid);
+    auto plain = row.secret.empty() ? row.secret : e.secrets->open(row.secret, "signing:" + row.kid);
     if (!plain) continue;
     row.secret = std::move(*plain);
     good.push_back(std::move(row));

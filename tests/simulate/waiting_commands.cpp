@@ -125,6 +125,8 @@ void redrive_badly(world& w) {
   auto id = job_that(w, [](auto& j) { return j.end != ending::failed && j.end != ending::dead; });
   if (id.empty()) return;
   auto row = w.row_of(id);
+  auto honest = troupe::advance(row, in::redrive{troupe::next_hold_id(row.hold_id)}, w.now);
+  w.expect(honest.why != errc::ok, "what did not fail would live again");
   auto wrong = row;
   wrong.state = troupe::job_state::failed;
   auto s = troupe::advance(wrong, in::redrive{troupe::next_hold_id(row.hold_id)}, w.now);
