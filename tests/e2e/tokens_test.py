@@ -349,7 +349,7 @@ class sessions_are_seen_and_ended(People):
         self.assertEqual(here.post("/api/v1/auth/token", {"expires_in": 10**9}).status, 400)
         self.assertEqual(Client(self.base, person.key).post("/api/v1/auth/token", {}).status, 403)
         more = Client(self.base, token).post("/api/v1/auth/token", {"scope": ["read", "write"]})
-        self.assertEqual(more.status, 400, "a token makes none that may more")
+        self.assertEqual(more.status, 403, "a token that may only read makes none that may more")
         seen = here.post("/api/v1/auth/token/validate", {"token": token}).json()
         self.assertEqual((seen["valid"], seen["scope"], seen["user_id"]), (True, ["read"], person.id))
         for bad in (token + "x", here.refresh_token, "x"):
