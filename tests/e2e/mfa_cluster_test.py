@@ -13,16 +13,24 @@ class a_code_is_good_at_one_of_two_doors(Cluster):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.doors = []
+        cls.doors, gateways = [], []
         for i in range(2):
             port = free_port()
-            cls.launch("serve", "--data-dir", f"{cls.folder}/g{i}", "--listen", f"127.0.0.1:{port}", "--slots", "0",
-                       "--name", f"g{i}", "--database", cls.database, "--rate-limit-per-minute", "0",
-                       "--jwt-secret", "what all gateways of a database share, too").wait_log("ready", 20)
+            gateways.append(cls.launch("serve", "--data-dir", f"{cls.folder}/g{i}", "--listen", f"127.0.0.1:{port}",
+                                       "--slots", "0", "--name", f"g{i}", "--database", cls.database,
+                                       "--rate-limit-per-minute", "0",
+                                       "--jwt-secret", "what all gateways of a database share, too"))
+            gateways[i].wait_log("ready", 20)
             cls.doors.append(f"http://127.0.0.1:{port}")
+        for gateway in gateways:
+            gateway.wait_log("linked with a gateway", 15)
 
     def person(self):
-        return Person(SimpleNamespace(server=SimpleNamespace(dev={"base_url": self.doors[0]})))
+        return Person(SimpleNamespace(server=SimpleNamespace(dev={"base_url": self.doors[0]})), self.free)
+
+    def free(self, _, user_id):
+        admin = Client(self.doors[0], self.dev["admin_api_key"])
+        self.assertEqual(admin.ask("PUT", f"/api/admin/users/{user_id}", {"tier": "unlimited"}).status, 200)
 
     def log_in(self, who, door, **more):
         return Client(self.doors[door]).post("/auth/login", {"email": who.email, "password": PASSWORD, **more}).status

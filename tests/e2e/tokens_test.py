@@ -504,7 +504,8 @@ class sessions_end_at_every_gateway(Cluster):
                                  "RS256")
             cls.urls.append(gateway.wait_log("ready", 20)["url"])
             cls.gateways[f"g{i}"] = gateway
-        until(lambda: any(g.said("linked with a gateway") for g in cls.gateways.values()), "they know each other", 15)
+        for gateway in cls.gateways.values():
+            gateway.wait_log("linked with a gateway", 15)
         Person.admin_key = cls.dev["admin_api_key"]
 
     def at(self, i, session):
