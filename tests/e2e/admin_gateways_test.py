@@ -14,6 +14,8 @@ class what_an_admin_does_at_one_gateway_counts_at_the_other(on_postgres, House):
         super().setUpClass()
         cls.other = cls.launch(cls.gateway("two"))
         cls.there = cls.other.wait_log("ready", 20)["url"]
+        for gateway in (cls.server, cls.other):
+            gateway.wait_log("linked with a gateway", 15)
 
     @classmethod
     def gateway(cls, name, *more):
