@@ -37,7 +37,7 @@ def figure(*words, **options):
 
 
 figure("nginx", "nginx `return 200` (reference)", "req/s")
-figure("get", "GET /api/v1/jobs/{{id}}, a key with a limit", "req/s", goals=(0.35, 0.5), relative=True)
+figure("get", "GET /api/v1/jobs/{id}, a key with a limit", "req/s", goals=(0.35, 0.5), relative=True)
 figure("refused", "  refused with 429", "req/s")
 figure("refused_ratio", "  refusals for each answer", "", goals=(1.5,))
 figure("slow", "  beside 500 clients that drip headers", "req/s")
