@@ -29,8 +29,8 @@
   X(use_quota) X(quota_returned) X(quota_held) X(rate_place) X(rate_request) X(rate_verdict)
 
 // What attempts write.
-#define TROUPE_EACH_LOG_TYPE(X) X(log_piece) X(attempt_log) X(send_logs) X(log_mark) \
-  X(log_refusal) X(logs_stored) X(attempt_output)
+#define TROUPE_EACH_LOG_TYPE(X) \
+  X(log_piece) X(attempt_log) X(send_logs) X(log_mark) X(log_refusal) X(logs_stored) X(attempt_output)
 
 // clang-format off
 #define TROUPE_EACH_LOCAL_TYPE(X) \
