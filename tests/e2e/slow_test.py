@@ -1,8 +1,8 @@
 # Clients that send as slowly as they may: others hardly notice, and none of them stays longer than its time.
+import os
 import selectors
 import socket
 import statistics
-import subprocess
 import sys
 import threading
 import time
@@ -10,45 +10,10 @@ import unittest
 
 from house import PATIENCE, House, noop
 
+sys.path.append(os.path.join(os.path.dirname(__file__), "..", "..", "benchmarks"))
+from slow import crowd  # the same clients as the bench's
+
 CROWD = 500
-# In a process of its own: CROWD connections that send one byte of a header each half second, and come again when cut.
-DRIP = """
-import socket, sys, time
-port, crowd = int(sys.argv[1]), int(sys.argv[2])
-def begin():
-    s = socket.create_connection(("127.0.0.1", port))
-    s.setblocking(False)
-    s.send(b"GET /health HTTP/1.1\\r\\nHost: h\\r\\nX-Slow: ")
-    return s
-lines = [begin() for _ in range(crowd)]
-print("ready", flush=True)
-while True:
-    time.sleep(0.5)
-    for i, s in enumerate(lines):
-        try:
-            s.send(b"x")
-            if s.recv(4096) == b"":
-                raise OSError
-        except BlockingIOError:
-            continue
-        except OSError:
-            s.close()
-            lines[i] = begin()
-"""
-
-
-class Crowd:
-    def __init__(self, port, size=CROWD):
-        self.child = subprocess.Popen([sys.executable, "-c", DRIP, str(port), str(size)], stdout=subprocess.PIPE)
-        assert self.child.stdout.readline() == b"ready\n"
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.child.kill()
-        self.child.wait()
-        self.child.stdout.close()
 
 
 class five_hundred_slow_clients_leave_the_others_their_rate(House):
@@ -82,7 +47,7 @@ class five_hundred_slow_clients_leave_the_others_their_rate(House):
         ratios = []
         for _ in range(25):
             alone = self.rate(0.4)
-            with Crowd(self.port):
+            with crowd(self.port, CROWD):
                 beside = self.rate(0.8)
             ratios.append(beside / (alone + self.rate(0.4)) * 2)
             if len(ratios) >= 5 and statistics.median(ratios) >= 0.9:
