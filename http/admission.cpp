@@ -12,8 +12,6 @@ namespace troupe {
 
 namespace {
 
-std::string seconds_text(int64_t ms) { return std::to_string(std::max<int64_t>(1, (ms + 999) / 1'000)); }
-
 void add_limits(http_reply& x, const std::string& tier, const rate_verdict& v) {
   if (v.limit > 0) {
     x.headers.emplace_back("X-RateLimit-Limit", std::to_string(v.limit));
@@ -26,7 +24,7 @@ void add_limits(http_reply& x, const std::string& tier, const rate_verdict& v) {
 http_reply limited(const std::string& why, int64_t wait_ms, const std::string& request_id, error_dialect dialect) {
   failure f{errc::limit_exceeded, "Rate limit exceeded: " + why, {}, {}, "RATE_LIMIT_EXCEEDED"};
   auto x = error_reply(f, request_id, dialect);
-  x.headers.emplace_back("Retry-After", seconds_text(wait_ms));
+  add_retry_after(x, wait_ms);
   return x;
 }
 

@@ -236,6 +236,10 @@ int status_of(errc x) {
   return 500;
 }
 
+void add_retry_after(http_reply& x, int64_t wait_ms) {
+  x.headers.emplace_back("Retry-After", std::to_string(std::max<int64_t>(1, (wait_ms + 999) / 1'000)));
+}
+
 http_reply error_reply(const failure& f, const std::string& request_id, error_dialect dialect) {
   auto status = status_of(f.code);
   http_reply reply;

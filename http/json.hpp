@@ -53,6 +53,8 @@ enum class error_dialect { canonical, openai };
 int status_of(errc);
 /// The error body of the dialect with the status and headers that go with it.
 http_reply error_reply(const failure&, const std::string& request_id, error_dialect = error_dialect::canonical);
+/// When to come again: Retry-After in whole seconds, rounded up, one at least.
+void add_retry_after(http_reply&, int64_t wait_ms);
 /// For errors without an errc of their own (405, 408, 431, ...).
 http_reply error_reply(int status, std::string_view code, std::string_view message, const std::string& request_id);
 

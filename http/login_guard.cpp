@@ -12,7 +12,7 @@ constexpr int hashes_max = 64;  // waiting or under way: about two seconds of wo
 http_reply too_many(const call& c, int64_t wait_ms) {
   auto reply = error_reply(429, "TOO_MANY_ATTEMPTS", "Too many failed attempts: wait before you try again",
                            c.request.request_id);
-  reply.headers.emplace_back("Retry-After", std::to_string((wait_ms + 999) / 1000));
+  add_retry_after(reply, wait_ms);
   return reply;
 }
 

@@ -157,8 +157,8 @@ http_reply mfa_error(const failure& f, const mfa_view& view, const call& c) {
     reply.body = body.dump();
   }
   if (f.code == errc::limit_exceeded) {
-    auto left_ms = std::max<time_ms>(1, view.locked_until(c.e.h.now_ms()) - c.e.h.now_ms());
-    reply.headers.emplace_back("Retry-After", std::to_string((left_ms + 999) / 1000));
+    auto now = c.e.h.now_ms();
+    add_retry_after(reply, view.locked_until(now) - now);
   }
   return reply;
 }
