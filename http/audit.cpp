@@ -2,6 +2,7 @@
 #include "http/audit.hpp"
 
 #include "config/world.hpp"
+#include "http/login_json.hpp"
 
 namespace troupe {
 
@@ -9,15 +10,10 @@ namespace {
 
 constexpr size_t subject_bytes_max = 256, detail_bytes_max = 4096;
 
-std::string credential_id(const principal& who) {
-  if (!who.key_id.empty()) return who.key_id;
-  return who.credential.starts_with("jwt:") ? who.credential.substr(4) : std::string{};
-}
-
 audit_entry entry_of(const call& c, std::string action, std::string subject, std::string outcome) {
   audit_entry x;
   x.actor = c.who.user_id;
-  x.credential = credential_id(c.who);
+  x.credential = c.who.key_id.empty() ? session_of(c) : c.who.key_id;
   x.action = std::move(action);
   x.subject = subject.substr(0, subject_bytes_max);
   x.outcome = std::move(outcome);
@@ -52,9 +48,16 @@ std::shared_ptr<const audit_entry> audit_of(const call& c, const std::string& su
 
 std::shared_ptr<const audit_entry> audit_of(const call& c) { return audit_of(c, subject_of(c)); }
 
+std::shared_ptr<const audit_entry> audit_by(const call& c, std::string actor, std::string action, std::string subject,
+                                            std::string outcome) {
+  auto x = entry_of(c, std::move(action), std::move(subject), std::move(outcome));
+  x.actor = std::move(actor);
+  return std::make_shared<const audit_entry>(std::move(x));
+}
+
 std::shared_ptr<const audit_entry> audit_named(const call& c, std::string action, std::string subject,
                                                std::string outcome) {
-  return std::make_shared<const audit_entry>(entry_of(c, std::move(action), std::move(subject), std::move(outcome)));
+  return audit_by(c, c.who.user_id, std::move(action), std::move(subject), std::move(outcome));
 }
 
 void audit_refusal(const call& c, const failure& f) {

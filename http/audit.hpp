@@ -17,6 +17,10 @@ std::shared_ptr<const audit_entry> audit_of(const call&, const std::string& subj
 /// The same with the subject that the path names.
 std::shared_ptr<const audit_entry> audit_of(const call&);
 
+/// A line about somebody whom no credential names yet, or never.
+std::shared_ptr<const audit_entry> audit_by(const call&, std::string actor, std::string action, std::string subject,
+                                            std::string outcome = "ok");
+
 /// The same under another name than the route's.
 std::shared_ptr<const audit_entry> audit_named(const call&, std::string action, std::string subject,
                                                std::string outcome = "ok");

@@ -38,7 +38,7 @@ void keep_code(const call_ptr& c, const factor_row& to, const std::string& code,
               [c, to, more = std::move(more), next = std::move(next)](const std::string& x) mutable {
                 more.push_back(mfa_step{email_code_put{to.user_id, x, c->e.h.now_ms()}});
                 change what;
-                what.audit = noted(*c, to.user_id, "mfa.send", to.id());
+                what.audit = audit_by(*c, to.user_id, "mfa.send", to.id());
                 commit_steps(c, std::move(what), std::move(more), std::move(next));
               });
 }

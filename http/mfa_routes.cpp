@@ -61,7 +61,7 @@ void set_up_totp(const call_ptr& c, const mfa_view& view) {
     factor_row row{c->who.user_id, std::string{totp_method}};
     row.secret = c->e.secrets->seal(made.secret, "mfa:" + row.id());
     change x;
-    x.audit = noted(*c, row.user_id, "mfa.setup", row.id());
+    x.audit = audit_by(*c, row.user_id, "mfa.setup", row.id());
     commit_steps(c, std::move(x), {mfa_step{factor_setup{row, made.hashes}}}, [c, made] { answer_setup(c, made); });
   });
 }
@@ -158,7 +158,7 @@ void verify(const call_ptr& c) {
       auto judge = [secrets = c->e.secrets, view, shown, q] { return judge_code(*secrets, view, shown, q); };
       on_identity(c, std::move(judge), [c, view, method = method_of(shown, view)](const mfa_verdict& v) {
         change x;
-        x.audit = noted(*c, c->who.user_id, "mfa.verify", c->who.user_id + ":" + method, v.no ? "wrong" : "");
+        x.audit = audit_by(*c, c->who.user_id, "mfa.verify", c->who.user_id + ":" + method, v.no ? "wrong" : "ok");
         settle(c, view, v, std::move(x), {}, [c, method] { answer_verified(c, method); });
       });
     });
@@ -189,7 +189,7 @@ void disable_one(const call_ptr& c, const disable_wish& wish, const mfa_view& vi
   auto judge = [secrets = c->e.secrets, view, wish, user, q] { return judge_disable(*secrets, view, wish, user, q); };
   on_identity(c, std::move(judge), [c, view, wish](const mfa_verdict& v) {
     change x;
-    x.audit = noted(*c, c->who.user_id, "mfa.disable", c->who.user_id + ":" + wish.method, v.no ? "refused" : "");
+    x.audit = audit_by(*c, c->who.user_id, "mfa.disable", c->who.user_id + ":" + wish.method, v.no ? "refused" : "ok");
     settle(c, view, v, std::move(x), {mfa_step{factor_drop{c->who.user_id, wish.method}}}, [c, wish] {
       forget(*c, c->who.user_id);
       c->reply(200, {{"method", wish.method}, {"message", wish.method + " is disabled"}});
@@ -225,7 +225,7 @@ void renew_backup_codes(const call_ptr& c) {
     };
     on_identity(c, std::move(make), [c](const totp_setup& made) {
       change x;
-      x.audit = noted(*c, c->who.user_id, "mfa.backup_codes", c->who.user_id);
+      x.audit = audit_by(*c, c->who.user_id, "mfa.backup_codes", c->who.user_id);
       commit_steps(c, std::move(x), {mfa_step{backup_codes_put{c->who.user_id, made.hashes}}}, [c, made] {
         reply_private(c, 200, {{"backup_codes", made.codes}, {"message", "Shown once: the old ones count no more"}});
       });

@@ -141,7 +141,7 @@ void give_token(const call_ptr& c, form& f, const oauth_client& client, const us
   auto seconds = c->e.h.settings.jwt_minutes * 60;
   change x;
   x.session = session_row{new_id("ses"), user.id, now, now + seconds * 1000, 0};
-  x.audit = noted(*c, user.id, "oauth.token", client.id);
+  x.audit = audit_by(*c, user.id, "oauth.token", client.id);
   auto session_id = x.session->id;
   auto answer = [c, user, session_id, scopes, seconds] {
     auto reply = json_reply(200, {{"access_token", access_token(*c, user, session_id, false, scopes)},
@@ -163,7 +163,7 @@ void revoke_token(const call_ptr& c, form& f, const oauth_client& client) {
   if (!claims) return c->reply(200, json::object());
   client_session_end step{claims->session_id, client.id, c->e.h.now_ms()};
   change x;
-  x.audit = noted(*c, client.user_id, "oauth.revoke", client.id);
+  x.audit = audit_by(*c, client.user_id, "oauth.revoke", client.id);
   commit_steps(c, std::move(x), {sign_in_step{step}}, [c, id = claims->session_id] {
     tell(c->e.h.actors.sessions.get(), forget_credential{"jwt:" + id});
     c->reply(200, json::object());
@@ -197,7 +197,7 @@ void make_client(const call_ptr& c) {
   oauth_client row{new_id("cli"), c->who.user_id, name, sha256_hex(secret), joined(scopes), c->e.h.now_ms()};
   with_full_rights(c, [&] {
     change x;
-    x.audit = noted(*c, row.user_id, "oauth.client.create", row.id);
+    x.audit = audit_by(*c, row.user_id, "oauth.client.create", row.id);
     commit_steps(c, std::move(x), {sign_in_step{client_add{row, clients_max}}}, [c, row, secret] {
       auto answer = client_json(row);
       answer["client_secret"] = secret;
@@ -222,7 +222,7 @@ void end_client(const call_ptr& c) {
   with_full_rights(c, [&] {
     client_end step{c->params["id"], c->who.user_id, c->e.h.now_ms()};
     change x;
-    x.audit = noted(*c, step.user_id, "oauth.client.delete", step.id);
+    x.audit = audit_by(*c, step.user_id, "oauth.client.delete", step.id);
     commit_steps(c, std::move(x), {sign_in_step{step}}, [c, id = step.id] {
       forget(*c, c->who.user_id);
       c->reply(200, {{"client_id", id}, {"message", "Deleted: its tokens have ended"}});

@@ -106,7 +106,7 @@ void open_session(const call_ptr& c, const user_row& user, bool has_factor) {
   auto agent = c->request.header("User-Agent").substr(0, 256);
   session_open step{row, token.family, token.hash, {}, "oidc", c->request.remote_ip, agent};
   change x;
-  x.audit = noted(*c, user.id, "login.oidc", in.session_id);
+  x.audit = audit_by(*c, user.id, "login.oidc", in.session_id);
   commit_steps(c, std::move(x), {session_step{step}}, [c, in, has_factor] {
     auto answer = login_json(*c, in);
     if (has_factor) answer["mfa_required"] = true;  // this session may do nothing else before
@@ -126,7 +126,7 @@ void welcome(const call_ptr& c, const std::string& issuer, const id_person& p) {
         change x;
         x.user = user_row{new_id("user"), p.email, {}, {}, hash, "user", "free", now};
         auto user = *x.user;
-        x.audit = noted(*c, user.id, "user.register", user.id);
+        x.audit = audit_by(*c, user.id, "user.register", user.id);
         commit_steps(c, std::move(x), {sign_in_step{oidc_link{issuer, p.subject, user.id, now}}},
                      [c, user] { open_session(c, user, false); });
       });
@@ -155,7 +155,7 @@ void admit_person(const call_ptr& c, const id_person& p) {
 void link_person(const call_ptr& c, const std::string& user_id, const id_person& p) {
   oidc_link link{c->e.h.settings.oidc_issuer, p.subject, user_id, c->e.h.now_ms()};
   change x;
-  x.audit = noted(*c, user_id, "oidc.link", user_id);
+  x.audit = audit_by(*c, user_id, "oidc.link", user_id);
   commit_steps(c, std::move(x), {sign_in_step{link}}, [c, link] {
     reply_private(c, 200, {{"linked", true}, {"issuer", link.issuer}});
   });

@@ -19,15 +19,6 @@ void reply_private(const call_ptr& c, int status, const json& body) {
   c->done(std::move(reply));
 }
 
-std::shared_ptr<const audit_entry> noted(const call& c, const std::string& user_id, std::string action,
-                                         std::string subject, std::string outcome) {
-  audit_entry x{user_id, {}, std::move(action), std::move(subject), "ok", c.request.remote_ip, c.request.request_id};
-  if (!c.who.key_id.empty()) x.credential = c.who.key_id;
-  if (c.who.credential.starts_with("jwt:")) x.credential = c.who.credential.substr(4);
-  if (!outcome.empty()) x.outcome = std::move(outcome);
-  return std::make_shared<const audit_entry>(std::move(x));
-}
-
 void with_person(const call_ptr& c, std::function<void()> next) {
   auto is_person = c->who.credential.starts_with("jwt:") && !c->who.rules;
   if (!is_person)

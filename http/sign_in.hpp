@@ -2,8 +2,7 @@
 #pragma once
 
 #include "actors/sign_in_reads.hpp"
-#include "http/routes.hpp"
-#include "model/audit.hpp"
+#include "http/audit.hpp"
 #include "model/identity.hpp"
 
 namespace troupe {
@@ -19,10 +18,6 @@ std::string access_token(const call&, const user_row&, const std::string& sessio
 
 /// No cache may keep it.
 void reply_private(const call_ptr&, int status, const json& body);
-
-/// A line for the audit trail.
-std::shared_ptr<const audit_entry> noted(const call&, const std::string& user_id, std::string action,
-                                         std::string subject, std::string outcome = {});
 
 /// A person who logged in, not an API key and not a program: neither may change how its user gets in.
 void with_person(const call_ptr&, std::function<void()> next);
