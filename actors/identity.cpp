@@ -139,27 +139,12 @@ caf::result<logged_in> check_login(identity_pointer self, const log_in& ask) {
   return promise;
 }
 
-caf::result<made_api_key> add_key(identity_pointer self, const make_api_key& ask) {
-  auto promise = self->make_response_promise<made_api_key>();
-  made_api_key answer;
-  answer.api_key = new_api_key();
-  answer.row = key_row(answer.api_key, ask.user_id, ask.name, self->state.h->now_ms());
-  change c;
-  c.api_key = answer.row;
-  c.spend_limits = ask.limits;
-  c.audit = told_of(ask.audit, ask.user_id, {}, answer.row.id);
-  for (auto& x : c.spend_limits) x.scope = "key:" + answer.row.id;
-  commit(self, std::move(c), std::move(answer), promise);
-  return promise;
-}
-
 identity_actor::behavior_type identity(identity_pointer self, house* h) {
   self->state.h = h;
   self->state.decoy = hash_password(random_hex(16));
   return {
       [self](const register_user& ask) { return add_user(self, ask); },
       [self](const log_in& ask) { return check_login(self, ask); },
-      [self](const make_api_key& ask) { return add_key(self, ask); },
       [](const do_work& ask) {
         ask.work();
         return work_done{};

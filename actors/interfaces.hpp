@@ -39,7 +39,7 @@
   X(read_event_head) X(find_user) X(user_row) X(find_login) X(find_node_key) X(node_key_row) X(node_page) \
   X(list_nodes) X(balance_page) X(read_balances) X(transaction_page) X(read_transactions) \
   X(find_credential) X(credential_row) X(principal) X(admit) X(passivate) X(registered) X(register_user) \
-  X(logged_in) X(log_in) X(made_api_key) X(make_api_key) X(submit_jobs) X(deposit_money) X(change_result) \
+  X(logged_in) X(log_in) X(submit_jobs) X(deposit_money) X(change_result) \
   X(node_silent) X(attempt_progress) X(attempt_done) X(rung) X(socket_drained) X(read_done) X(read_store) \
   X(change_money) X(let_in) X(put_out) X(records_changed) X(take_seat) X(cluster_changed) X(release_shards) \
   X(shards_released) X(dial_gateway) X(drain_agent) X(drain_due) X(attempt_checkpoint) X(send_drain) \
@@ -106,8 +106,6 @@ using identity_actor = caf::typed_actor<
     asked<register_user>,
     // Checks the password; opens a session.
     asked<log_in>,
-    // One more API key.
-    asked<make_api_key>,
     // Hashing of other secrets.
     asked<do_work>>;
 

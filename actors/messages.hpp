@@ -214,16 +214,6 @@ struct log_in {
   std::string ip, agent;  // where from
   std::function<mfa_verdict(const user_row&, const mfa_view&, const std::string& session_id)> second;
 };
-struct made_api_key {
-  api_key_row row;
-  std::string api_key;
-};
-struct make_api_key {
-  using reply = made_api_key;
-  std::string user_id, name;
-  std::vector<spend_limit> limits;  // the scope is filled in: nobody knows the key's id before
-  std::shared_ptr<const audit_entry> audit;
-};
 
 // --- wallets ----------------------------------------------------------------------------------
 struct job_entry {

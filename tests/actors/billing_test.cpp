@@ -25,9 +25,7 @@ struct desk : house_world {
     for (auto& e : reader().events_after(user, "", 0, 1'000)) n += e.kind == "low_balance" ? 1 : 0;
     return n;
   }
-  std::string credential() {
-    return "key:" + sha256_hex(must(actors().identity.get(), make_api_key{user, "k", {}}).api_key);
-  }
+  std::string credential() { return "key:" + sha256_hex(new_key(user)); }
 };
 
 }  // namespace
@@ -104,10 +102,9 @@ TEST_CASE("a session knows the ceilings of its user and key, and learns of new o
 
 TEST_CASE("a key is made with its ceilings, and only its own sessions have them") {
   desk w;
-  make_api_key ask{house_world::user, "k", {{"", "day", asset::dgpu, one}, {"", "total", asset::dgpu, 9 * one}}};
-  auto made = w.must(w.actors().identity.get(), ask);
-  auto of_key = w.must(w.actors().sessions.get(), admit{"key:" + sha256_hex(made.api_key)}).limits;
-  REQUIRE(of_key.size() == 2);
-  CHECK(of_key[0].scope == "key:" + made.row.id);
+  auto made = w.new_key(house_world::user, {{"", "day", asset::dgpu, one}, {"", "total", asset::dgpu, 9 * one}});
+  auto who = w.must(w.actors().sessions.get(), admit{"key:" + sha256_hex(made)});
+  REQUIRE(who.limits.size() == 2);
+  CHECK(who.limits[0].scope == "key:" + who.key_id);
   CHECK(w.must(w.actors().sessions.get(), admit{w.credential()}).limits.empty());
 }

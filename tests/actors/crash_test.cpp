@@ -190,9 +190,12 @@ TEST_CASE("sessions, wallets, identity, events and readers are replaced, and req
   CHECK(w.gave_up.empty());
   fake_agent a{w, "a"};
   REQUIRE(a.join());
-  auto made = w.must(w.actors().identity.get(), make_api_key{house_world::user, "mine"});
+  register_user newcomer;
+  newcomer.username = "ann";
+  newcomer.password = "a long password";
+  auto made = w.must(w.actors().identity.get(), newcomer);
   auto who = w.must(w.actors().sessions.get(), admit{"key:" + sha256_hex(made.api_key)});
-  CHECK(who.user_id == house_world::user);
+  CHECK(who.user_id == made.user.id);
   auto id = w.submit();
   a.finish(a.start(id), ran(0));
   CHECK(w.state(id) == job_state::succeeded);

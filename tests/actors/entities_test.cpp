@@ -43,7 +43,7 @@ TEST_CASE("an idle wallet and an idle session are let go and come back") {
   house_world w;
   w.pass(70'000);
   auto at_rest = w.system().registry().running();
-  auto key = w.must(w.actors().identity.get(), make_api_key{house_world::user, "mine"}).api_key;
+  auto key = w.new_key(house_world::user);
   auto credential = "key:" + sha256_hex(key);
   CHECK(w.must(w.actors().sessions.get(), admit{credential}).user_id == house_world::user);
   w.submit();

@@ -25,7 +25,7 @@ struct desk {
             return w.h();
           }(),
           "a secret of the tests", 0} {
-    key = w.must(w.actors().identity.get(), make_api_key{house_world::user, "k"}).api_key;
+    key = w.new_key(house_world::user);
   }
 
   http_request request(std::string verb, const std::string& path, const std::string& secret) {
@@ -303,7 +303,7 @@ TEST_CASE("a revoked key is refused by the next request, a rotated one by the en
 TEST_CASE("another user's key is not there") {
   desk d;
   auto id = d.make_key({})["id"].get<std::string>();
-  auto other = d.w.must(d.w.actors().identity.get(), make_api_key{house_world::provider, "k"}).api_key;
+  auto other = d.w.new_key(house_world::provider);
   CHECK(d.get(other, "/api/api-keys/" + id).status == 404);
   CHECK(d.send(d.request("DELETE", "/api/api-keys/" + id, other)).status == 404);
   CHECK(d.get(d.key, "/api/api-keys/" + id).status == 200);

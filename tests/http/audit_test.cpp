@@ -30,9 +30,7 @@ struct desk {
     REQUIRE(got);
     return *got;
   }
-  std::string bearer(const char* user = house_world::user) {
-    return "Bearer " + w.must(w.actors().identity.get(), make_api_key{user, "k"}).api_key;
-  }
+  std::string bearer(const char* user = house_world::user) { return "Bearer " + w.new_key(user); }
   /// Oldest first.
   std::vector<audit_line> lines(audit_filter f = {}) {
     f.oldest_first = true;

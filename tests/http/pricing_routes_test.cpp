@@ -15,7 +15,7 @@ constexpr auto calculate = "/api/v1/billing/pricing/calculate";
 struct desk {
   house_world w;
   edge e{w.h(), "a secret of the tests", 0};
-  std::string bearer = "Bearer " + w.must(w.actors().identity.get(), make_api_key{house_world::user, "k"}).api_key;
+  std::string bearer = "Bearer " + w.new_key(house_world::user);
 
   http_reply send(std::string verb, std::string path, std::string query, const json& body) {
     http_request r;

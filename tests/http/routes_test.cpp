@@ -29,9 +29,7 @@ struct desk {
     REQUIRE(answers == 1);
     return *got;
   }
-  std::string bearer() {
-    return "Bearer " + w.must(w.actors().identity.get(), make_api_key{house_world::user, "k"}).api_key;
-  }
+  std::string bearer() { return "Bearer " + w.new_key(house_world::user); }
 };
 
 std::string header(const http_reply& r, std::string_view name) {
@@ -137,7 +135,7 @@ TEST_CASE("another user's job does not exist, for reading and for cancelling") {
   desk d;
   auto id = d.w.submit();
   CHECK(d.send("GET", "/api/v1/jobs/" + id, "", d.bearer()).status == 200);
-  auto other = "Bearer " + d.w.must(d.w.actors().identity.get(), make_api_key{house_world::provider, "k"}).api_key;
+  auto other = "Bearer " + d.w.new_key(house_world::provider);
   auto theirs = d.send("GET", "/api/v1/jobs/" + id, "", other);
   auto nobodys = d.send("GET", "/api/v1/jobs/job_00000000000000000000000000", "", other);
   CHECK(theirs.status == 404);

@@ -123,6 +123,16 @@ public:
     INFO(done.results.at(0).detail);
     REQUIRE(done.results.at(0).why == errc::ok);
   }
+  /// A new API key of this user; its secret. The scope of the limits is filled in.
+  std::string new_key(const std::string& owner, std::vector<spend_limit> limits = {}) {
+    auto secret = "fsk_" + base64url(random_bytes(32));
+    change c;
+    c.api_key = api_key_row{new_id("key"), owner, sha256_hex(secret), secret.substr(0, 12), "k", wall};
+    for (auto& x : limits) x.scope = "key:" + c.api_key->id;
+    c.spend_limits = std::move(limits);
+    commit(std::move(c));
+    return secret;
+  }
   job_entry entry(submission s = noop()) {
     auto planned = plan_job(s, new_id("job"), user, 500, wall);
     auto row = std::get<job>(planned);
