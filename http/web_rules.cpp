@@ -11,7 +11,8 @@ namespace {
 
 constexpr std::string_view all_methods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 constexpr std::string_view known_headers =
-    "Authorization, Content-Type, Idempotency-Key, X-API-Key, X-Request-ID, X-Error-Dialect";
+    "Authorization, Content-Type, Idempotency-Key, X-API-Key, X-Request-ID, X-Error-Dialect, X-Signature, "
+    "X-Signature-Timestamp, X-Signature-Nonce";
 constexpr std::string_view shown_headers =
     "Access-Control-Expose-Headers: X-Request-ID, Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, "
     "X-RateLimit-Reset, X-RateLimit-Tier, Content-Disposition\r\n";
