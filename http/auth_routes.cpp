@@ -38,7 +38,7 @@ void register_one(const call_ptr& c) {
 
 /// Who asks for a code by e-mail gets one, after the right password.
 void answer_login(const call_ptr& c, const outcome<logged_in>& answer, const mfa_view& view, const shown_code& shown) {
-  if (auto* in = std::get_if<logged_in>(&answer)) return reply_private(c, 200, login_json(*c, *in));
+  if (auto* in = std::get_if<logged_in>(&answer)) return c->reply(200, login_json(*c, *in));
   if (!view.any()) return c->refuse(std::get<failure>(answer));
   auto bad = mfa_failure(std::get<failure>(answer));
   auto* factor = view.find(email_method);

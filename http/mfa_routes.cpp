@@ -37,8 +37,7 @@ struct totp_setup {
 
 void answer_setup(const call_ptr& c, const totp_setup& made) {
   auto uri = otpauth_uri(issuer, account_of(c->who), made.secret);
-  reply_private(c, 200,
-                {{"method", totp_method},
+  c->reply(200, {{"method", totp_method},
                  {"secret", base32(made.secret)},
                  {"otpauth_uri", uri},
                  {"qr_code", base64(qr_png(uri))},
@@ -80,8 +79,7 @@ void set_up_email(const call_ptr& c, const mfa_view& view) {
   on_identity(c, std::move(make), [c, view](const totp_setup& made) {
     auto row = email_factor(*c->e.secrets, c->who.user_id, c->who.email);
     send_code(c, row, view, {mfa_step{factor_setup{row, made.hashes}}}, [c, made] {
-      reply_private(c, 200,
-                    {{"method", email_method},
+      c->reply(200, {{"method", email_method},
                      {"backup_codes", made.codes},
                      {"setup_complete", false},
                      {"message", "A code was sent to your e-mail address: verify it"}});
@@ -126,8 +124,7 @@ void answer_verified(const call_ptr& c, const std::string& method) {
   forget(*c, c->who.user_id);
   auto& w = c->who;
   user_row user{w.user_id, w.email, w.username, w.organization, {}, w.role, w.tier, w.created_ms};
-  reply_private(c, 200,
-                {{"verified", true},
+  c->reply(200, {{"verified", true},
                  {"method", method},
                  {"mfa_verified", true},
                  {"access_token", access_token(*c, user, session_of(*c), true)},
@@ -227,7 +224,7 @@ void renew_backup_codes(const call_ptr& c) {
       change x;
       x.audit = audit_by(*c, c->who.user_id, "mfa.backup_codes", c->who.user_id);
       commit_steps(c, std::move(x), {mfa_step{backup_codes_put{c->who.user_id, made.hashes}}}, [c, made] {
-        reply_private(c, 200, {{"backup_codes", made.codes}, {"message", "Shown once: the old ones count no more"}});
+        c->reply(200, {{"backup_codes", made.codes}, {"message", "Shown once: the old ones count no more"}});
       });
     });
   });

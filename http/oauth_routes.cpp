@@ -29,7 +29,6 @@ void refuse(const call_ptr& c, const oauth_error& why) {
   auto status = why.word == "invalid_client" ? 401 : 400;
   auto reply = json_reply(status, {{"error", why.word}, {"error_description", why.about}});
   if (status == 401) reply.headers.emplace_back("WWW-Authenticate", "Basic realm=\"troupe\"");
-  reply.headers.emplace_back("Cache-Control", "no-store");
   reply.headers.emplace_back("Pragma", "no-cache");
   c->done(std::move(reply));
 }
@@ -148,7 +147,6 @@ void give_token(const call_ptr& c, form& f, const oauth_client& client, const us
                                   {"token_type", "Bearer"},
                                   {"expires_in", seconds},
                                   {"scope", joined(scopes)}});
-    reply.headers.emplace_back("Cache-Control", "no-store");
     reply.headers.emplace_back("Pragma", "no-cache");
     c->done(std::move(reply));
   };
@@ -202,7 +200,7 @@ void make_client(const call_ptr& c) {
       auto answer = client_json(row);
       answer["client_secret"] = secret;
       answer["message"] = "Shown once: keep it safe";
-      reply_private(c, 201, answer);
+      c->reply(201, answer);
     });
   });
 }

@@ -74,7 +74,6 @@ void send_away(const call_ptr& c, const provider_ptr& provider, const std::strin
       auto reply = user_id.empty() ? json_reply(302, json::object()) : json_reply(200, {{"authorization_url", url}});
       if (user_id.empty()) reply.headers.emplace_back("Location", url);
       reply.headers.emplace_back("Set-Cookie", cookie_of(c->e.h.settings, attempt.state, attempt_ms / 1000));
-      reply.headers.emplace_back("Cache-Control", "no-store");
       c->done(std::move(reply));
     });
   });
@@ -112,7 +111,6 @@ void open_session(const call_ptr& c, const user_row& user, bool has_factor) {
     if (has_factor) answer["mfa_required"] = true;  // this session may do nothing else before
     auto reply = json_reply(200, answer);
     reply.headers.emplace_back("Set-Cookie", cookie_of(c->e.h.settings, "", 0));
-    reply.headers.emplace_back("Cache-Control", "no-store");
     c->done(std::move(reply));
   });
 }
@@ -157,7 +155,7 @@ void link_person(const call_ptr& c, const std::string& user_id, const id_person&
   change x;
   x.audit = audit_by(*c, user_id, "oidc.link", user_id);
   commit_steps(c, std::move(x), {sign_in_step{link}}, [c, link] {
-    reply_private(c, 200, {{"linked", true}, {"issuer", link.issuer}});
+    c->reply(200, {{"linked", true}, {"issuer", link.issuer}});
   });
 }
 

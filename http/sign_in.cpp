@@ -13,12 +13,6 @@ std::string access_token(const call& c, const user_row& u, const std::string& se
   return c.e.keys->issue(claims, c.e.h.settings.jwt_minutes * 60, c.e.h.now_ms());
 }
 
-void reply_private(const call_ptr& c, int status, const json& body) {
-  auto reply = json_reply(status, body);
-  reply.headers.emplace_back("Cache-Control", "no-store");
-  c->done(std::move(reply));
-}
-
 void with_person(const call_ptr& c, std::function<void()> next) {
   auto is_person = c->who.credential.starts_with("jwt:") && !c->who.rules;
   if (!is_person)

@@ -16,9 +16,6 @@ void add_oidc_routes(std::vector<route>&);
 std::string access_token(const call&, const user_row&, const std::string& session_id, bool mfa,
                          const std::vector<std::string>& scope = {});
 
-/// No cache may keep it.
-void reply_private(const call_ptr&, int status, const json& body);
-
 /// A person who logged in, not an API key and not a program: neither may change how its user gets in.
 void with_person(const call_ptr&, std::function<void()> next);
 
