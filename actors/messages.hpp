@@ -265,6 +265,7 @@ struct node_silent {
   std::string node_id;
   int64_t session = 0;
   int64_t rescue_at_ms = 0;
+  bool said_so = false;  // it had told that it leaves
 };
 
 // --- agent ------------------------------------------------------------------------------------

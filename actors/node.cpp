@@ -257,7 +257,7 @@ void leave_silently(node_pointer self, int64_t grace_ms, const char* why) {
   auto& s = self->state;
   log::warn("node left", {{"node_id", s.id}, {"why", why}});
   store_beat(self, "offline");
-  self->send(s.h->actors.nodes.get(), node_silent{s.id, s.session, s.h->steady() + grace_ms});
+  self->send(s.h->actors.nodes.get(), node_silent{s.id, s.session, s.h->steady() + grace_ms, s.leaves});
   self->quit();
 }
 

@@ -16,7 +16,7 @@ constexpr int64_t stalled_ms = 3'000;
 /// Its jobs are lost for the node: whoever still holds one may finish it until somebody else has it.
 void rescue(nodes_pointer self, const std::string& node_id) {
   auto again = [=](int64_t pause_ms) {
-    self->state.awaited.try_emplace(node_id, awaited_node{self->state.h->steady() + pause_ms, true, true});
+    self->state.awaited.try_emplace(node_id, awaited_node{self->state.h->steady() + pause_ms, true, false});
   };
   self->request(self->state.h->actors.reader(), store_limit, list_granted{node_id})
       .then(
@@ -31,12 +31,12 @@ void rescue(nodes_pointer self, const std::string& node_id) {
 }
 
 /// Storm brake: when many nodes fall silent at once the trouble is more likely ours, or the network's: wait longer. And
-/// after a stall of our own everybody gets all the time again.
+/// after a stall of our own everybody gets all the time again. Who said that it leaves is no sign of trouble.
 void brake(nodes_state& s, int64_t now) {
   auto stalled = s.ticked_ms != 0 && now - s.ticked_ms >= stalled_ms;
   s.ticked_ms = now;
   auto silent =
-      static_cast<size_t>(std::count_if(s.awaited.begin(), s.awaited.end(), [](auto& x) { return !x.second.rescued; }));
+      static_cast<size_t>(std::count_if(s.awaited.begin(), s.awaited.end(), [](auto& x) { return x.second.silent; }));
   auto all = s.here.size() + silent;
   auto storm = all >= storm_nodes && silent * 5 > all;
   for (auto& [id, x] : s.awaited) {
@@ -115,7 +115,7 @@ void on_silent(nodes_pointer self, const node_silent& x) {
   auto found = s.here.find(x.node_id);
   if (found == s.here.end() || found->second.session != x.session) return;
   s.here.erase(found);
-  s.awaited[x.node_id] = {x.rescue_at_ms};
+  s.awaited[x.node_id] = {x.rescue_at_ms, x.said_so, !x.said_so};
   self->send(s.h->actors.dispatcher.get(), node_left{x.node_id, x.session});
 }
 

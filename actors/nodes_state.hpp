@@ -21,7 +21,7 @@ struct joined_node {
 struct awaited_node {
   int64_t rescue_ms = 0;
   bool braked = false;
-  bool rescued = false;  // only looked after once more: nothing fell silent
+  bool silent = true;  // else it said that it leaves, or is only looked after once more
 };
 
 /// It is online as the store says it, and hangs nowhere: nobody is there who would say that it left.

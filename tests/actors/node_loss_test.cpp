@@ -342,6 +342,17 @@ TEST_CASE("a node whose jobs were rescued already does not make a storm of the n
   CHECK(w.pass_until([&] { return n.went_on(n.of_b); }, 6'000));
 }
 
+TEST_CASE("nodes that said that they leave do not make a storm of the one that falls silent") {
+  house_world w;
+  five_nodes n{w};
+  for (auto* x : {&n.b, &n.c, &n.d}) {
+    CHECK(x->beat(true));
+    x->hang_up();
+  }
+  n.a.hang_up();
+  CHECK(w.pass_until([&] { return n.e.has_order(n.of_a); }, 6'000));
+}
+
 TEST_CASE("a node that did not come back to a new gateway is offline after the lease time") {
   house_world w;
   fake_agent gone{w, "gone"}, back{w, "back"};

@@ -89,9 +89,9 @@ public:
     gateway = node_port{};
     w_.run();
   }
-  bool beat() {
+  bool beat(bool leaves = false) {
     if (!gateway) return false;
-    auto answer = w_.ask(gateway, node_beat{session, {held.begin(), held.end()}});
+    auto answer = w_.ask(gateway, node_beat{session, {held.begin(), held.end()}, {}, leaves});
     auto* reply = std::get_if<beat_reply>(&answer);
     return reply != nullptr && reply->known;
   }
