@@ -123,12 +123,18 @@ std::string iso_time(int64_t unix_ms) {
   auto midnight = floor<days>(when);
   year_month_day date{midnight};
   hh_mm_ss<milliseconds> clock{when - midnight};
-  std::array<char, 64> out;
-  auto n = std::snprintf(out.data(), out.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ", static_cast<int>(date.year()),
-                         static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                         static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
-                         static_cast<int>(clock.seconds().count()), static_cast<int>(clock.subseconds().count()));
-  return {out.data(), static_cast<size_t>(n)};
+  std::string out = "0000-00-00T00:00:00.000Z";
+  auto put = [&](size_t end, int64_t number, size_t digits) {
+    for (; digits > 0; --digits, number /= 10) out[--end] = static_cast<char>('0' + number % 10);
+  };
+  put(4, static_cast<int>(date.year()), 4);
+  put(7, static_cast<unsigned>(date.month()), 2);
+  put(10, static_cast<unsigned>(date.day()), 2);
+  put(13, clock.hours().count(), 2);
+  put(16, clock.minutes().count(), 2);
+  put(19, clock.seconds().count(), 2);
+  put(23, clock.subseconds().count(), 3);
+  return out;
 }
 
 }  // namespace troupe

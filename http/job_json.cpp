@@ -11,37 +11,71 @@ namespace troupe {
 
 namespace {
 
-json artifacts_json(const std::vector<artifact>& all) {
-  auto list = json::array();
-  for (auto& a : all) list.push_back({{"name", a.name}, {"bytes", a.bytes}, {"sha256", a.sha256}});
-  return list;
+void add_artifacts(json_text& t, const std::vector<artifact>& all) {
+  t.begin("artifacts", '[');
+  for (auto& a : all) {
+    t.begin('{');
+    t.add("name", a.name);
+    t.add("bytes", a.bytes);
+    t.add("sha256", a.sha256);
+    t.end('}');
+  }
+  t.end(']');
 }
 
-json result_json(const run_report& r, job_kind kind) {
-  json result{{"exit_code", r.exit_code},
-              {"stdout", r.stdout_text},
-              {"stderr", r.stderr_text},
-              {"stdout_truncated", r.stdout_truncated},
-              {"stderr_truncated", r.stderr_truncated},
-              {"runtime_ms", r.ran_ms},
-              {"artifacts", artifacts_json(r.artifacts)}};
+void add_result(json_text& t, const run_report& r, job_kind kind) {
+  t.begin("result", '{');
+  t.add("exit_code", r.exit_code);
+  t.add("stdout", r.stdout_text);
+  t.add("stderr", r.stderr_text);
+  t.add("stdout_truncated", r.stdout_truncated);
+  t.add("stderr_truncated", r.stderr_truncated);
+  t.add("runtime_ms", r.ran_ms);
+  add_artifacts(t, r.artifacts);
   if (kind == job_kind::inference) {
-    result["text"] = r.text;
-    result["finish_reason"] = r.finish_reason;
-    result["prompt_tokens"] = r.prompt_tokens;
-    result["completion_tokens"] = r.completion_tokens;
-    result["cached_tokens"] = r.cached_tokens;
-    result["tokens_used"] = r.prompt_tokens + r.completion_tokens;
+    t.add("text", r.text);
+    t.add("finish_reason", r.finish_reason);
+    t.add("prompt_tokens", r.prompt_tokens);
+    t.add("completion_tokens", r.completion_tokens);
+    t.add("cached_tokens", r.cached_tokens);
+    t.add("tokens_used", r.prompt_tokens + r.completion_tokens);
   }
-  return result;
+  t.end('}');
 }
 
 /// What the newest grant gave it of the node's devices.
-json devices_json(const std::string& shares) {
-  auto list = json::array();
-  for (auto& x : parse_shares(shares).value_or(std::vector<gpu_share>{}))
-    list.push_back({{"device", x.device}, {"vram_mb", x.vram_mb}});
-  return list;
+void add_devices(json_text& t, const std::string& shares) {
+  t.begin("devices", '[');
+  for (auto& x : parse_shares(shares).value_or(std::vector<gpu_share>{})) {
+    t.begin('{');
+    t.add("device", x.device);
+    t.add("vram_mb", x.vram_mb);
+    t.end('}');
+  }
+  t.end(']');
+}
+
+void add_hold(json_text& t, const job& j) {
+  t.begin("hold", '{');
+  t.add("amount", format_amount(j.hold));
+  t.add("currency", to_string(j.currency));
+  t.end('}');
+}
+
+void add_error(json_text& t, const job& j) {
+  if (j.error_code.empty()) return t.add("error", nullptr);
+  t.begin("error", '{');
+  t.add("code", j.error_code);
+  t.add("message", j.error_message);
+  t.end('}');
+}
+
+/// What only some jobs have.
+void add_extras(json_text& t, const job_view& v) {
+  if (v.row.run_at_ms > 0) t.add_time("run_at", v.row.run_at_ms);
+  if (v.row.expires_ms > 0) t.add_time("deadline", v.row.expires_ms);
+  if (!v.spec.parents.empty()) t.add("depends_on", v.spec.parents);
+  if (!v.spec.description.empty()) t.add("description", v.spec.description);
 }
 
 /// 420'000 ppm as 0.42: a plain number for progress bars, no money.
@@ -151,38 +185,44 @@ std::optional<bool> read_fee_mode(fields& f) {
   return word == "inclusive";
 }
 
-json job_json(const job_view& v) {
+void add_job(json_text& t, const job_view& v) {
   auto& j = v.row;
   auto kind = to_string(v.spec.kind);
-  json body{{"id", j.id},
-            {"job_id", j.id},
-            {"kind", kind},
-            {"type", kind},
-            {"name", v.spec.name},
-            {"status", public_status(j.state)},
-            {"state", to_string(j.state)},
-            {"created_at", time_json(j.created_ms)},
-            {"timestamp", time_json(j.created_ms)},
-            {"started_at", time_json(j.started_ms)},
-            {"completed_at", time_json(j.finished_ms)},
-            {"progress", progress_number(j.progress_ppm)},
-            {"attempts", j.attempts},
-            {"priority", j.priority},
-            {"provider_id", j.node_id.empty() ? json(nullptr) : json(j.node_id)},
-            {"devices", devices_json(j.devices)},
-            {"cost", is_terminal(j.state) ? json(format_amount(j.cost)) : json(nullptr)},
-            {"currency", to_string(j.currency)},
-            {"hold", {{"amount", format_amount(j.hold)}, {"currency", to_string(j.currency)}}},
-            {"fee_mode", to_fee_mode(j.fee_inclusive)},
-            {"tags", v.spec.tags},
-            {"result", v.result ? result_json(*v.result, v.spec.kind) : json(nullptr)},
-            {"error", nullptr}};
-  if (j.run_at_ms > 0) body["run_at"] = time_json(j.run_at_ms);
-  if (j.expires_ms > 0) body["deadline"] = time_json(j.expires_ms);
-  if (!v.spec.parents.empty()) body["depends_on"] = v.spec.parents;
-  if (!v.spec.description.empty()) body["description"] = v.spec.description;
-  if (!j.error_code.empty()) body["error"] = {{"code", j.error_code}, {"message", j.error_message}};
-  return body;
+  t.begin('{');
+  t.add("id", j.id);
+  t.add("job_id", j.id);
+  t.add("kind", kind);
+  t.add("type", kind);
+  t.add("name", v.spec.name);
+  t.add("status", public_status(j.state));
+  t.add("state", to_string(j.state));
+  t.add_time("created_at", j.created_ms);
+  t.add_time("timestamp", j.created_ms);
+  t.add_time("started_at", j.started_ms);
+  t.add_time("completed_at", j.finished_ms);
+  t.add_share("progress", j.progress_ppm);
+  t.add("attempts", j.attempts);
+  t.add("priority", j.priority);
+  t.add_if_any("provider_id", j.node_id);
+  add_devices(t, j.devices);
+  t.add_if_any("cost", is_terminal(j.state) ? format_amount(j.cost) : std::string{});
+  t.add("currency", to_string(j.currency));
+  add_hold(t, j);
+  t.add("fee_mode", to_fee_mode(j.fee_inclusive));
+  t.add("tags", v.spec.tags);
+  if (v.result)
+    add_result(t, *v.result, v.spec.kind);
+  else
+    t.add("result", nullptr);
+  add_error(t, j);
+  add_extras(t, v);
+  t.end('}');
+}
+
+std::string job_text(const job_view& v) {
+  json_text t;
+  add_job(t, v);
+  return t.take();
 }
 
 std::string event_frame(const event_row& e) {

@@ -3,11 +3,13 @@
 
 #include "actors/messages.hpp"
 #include "http/json.hpp"
+#include "http/json_text.hpp"
 #include "model/pricing.hpp"
 
 namespace troupe {
 
-json job_json(const job_view&);
+void add_job(json_text&, const job_view&);
+std::string job_text(const job_view&);
 /// One frame of a stream.
 std::string event_frame(const event_row&);
 

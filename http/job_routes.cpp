@@ -150,7 +150,7 @@ std::string owner_of(const call& c) { return c.who.role == "admin" ? std::string
 
 void get_job(const call_ptr& c) {
   ask(c, c->e.h.actors.reader(), find_job{c->params["id"], owner_of(*c)},
-      [c](const job_view& view) { c->reply(200, job_json(view)); });
+      [c](const job_view& view) { c->reply_text(job_text(view)); });
 }
 
 void list(const call_ptr& c) {
@@ -172,12 +172,16 @@ void list(const call_ptr& c) {
   }
   auto wanted = *limit;
   ask(c, c->e.h.actors.reader(), list_jobs{std::move(filter)}, [c, wanted](const job_page& page) {
-    auto rows = json::array();
-    for (auto& view : page.jobs) rows.push_back(job_json(view));
     auto full = static_cast<int64_t>(page.jobs.size()) == wanted;
-    c->reply(
-        200,
-        {{"jobs", std::move(rows)}, {"limit", wanted}, {"next", full ? json(page.jobs.back().row.id) : json(nullptr)}});
+    json_text body;
+    body.begin('{');
+    body.begin("jobs", '[');
+    for (auto& view : page.jobs) add_job(body, view);
+    body.end(']');
+    body.add("limit", wanted);
+    body.add_if_any("next", full ? page.jobs.back().row.id : std::string{});
+    body.end('}');
+    c->reply_text(body.take());
   });
 }
 

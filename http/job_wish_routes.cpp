@@ -24,7 +24,7 @@ void amend(const call_ptr& c) {
   if (auto bad = f.problem()) return c->refuse(*bad);
   ask(c, c->e.h.actors.jobs.get(), std::move(wish), [c](const job_changed&) {
     ask(c, c->e.h.actors.reader(), find_job{c->params["id"], c->who.user_id},
-        [c](const job_view& view) { c->reply(200, job_json(view)); });
+        [c](const job_view& view) { c->reply_text(job_text(view)); });
   });
 }
 

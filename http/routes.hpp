@@ -53,6 +53,7 @@ struct call {
 
   void refuse(const failure& f);
   void reply(int status, const json& body) { done(json_reply(status, body)); }
+  void reply_text(std::string body) { done({200, std::move(body)}); }  // JSON already
 };
 using call_ptr = std::shared_ptr<call>;
 

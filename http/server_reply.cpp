@@ -9,6 +9,7 @@
 #include <array>
 #include <charconv>
 #include <ctime>
+#include <iterator>
 #include <random>
 
 namespace troupe {
@@ -41,12 +42,11 @@ void append_number(std::string& out, uint64_t n) {
 
 /// A line break in a value would let its author write headers, or a second reply.
 void append_value(std::string& out, std::string_view value) {
-  constexpr std::string_view breaking{"\r\n\0", 3};
-  for (auto at = value.find_first_of(breaking); at != value.npos; at = value.find_first_of(breaking)) {
-    out += value.substr(0, at);
-    value.remove_prefix(at + 1);
-  }
-  out += value;
+  auto breaks = [](char c) { return c == '\r' || c == '\n' || c == '\0'; };
+  if (std::none_of(value.begin(), value.end(), breaks))
+    out += value;
+  else
+    std::remove_copy_if(value.begin(), value.end(), std::back_inserter(out), breaks);
 }
 
 void append_field(std::string& out, std::string_view name, std::string_view value) {
