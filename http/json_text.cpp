@@ -51,8 +51,6 @@ void json_text::add_time(std::string_view name, time_ms at) {
   add(std::string_view{iso_time(at)});
 }
 
-void json_text::add_share(std::string_view name, int32_t ppm) {
-  key(name), add_number(ppm / 1'000'000.0);
-}
+void json_text::add_share(std::string_view name, int32_t ppm) { key(name), add_number(ppm / 1'000'000.0); }
 
 }  // namespace troupe
