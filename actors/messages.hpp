@@ -128,14 +128,29 @@ struct find_credential {
 };
 
 // --- sessions ---------------------------------------------------------------------------------
-struct principal {
+struct person {
   std::string user_id, email, username, organization, role, tier, credential;
   time_ms created_ms = 0;
   std::string key_id;                             // of the API key; empty for a login session
   std::vector<spend_limit> limits;                // of the user and of the API key that asks
   std::shared_ptr<const credential_rules> rules;  // of the API key; null: none
   bool mfa = false, mfa_due = false;              // as in credential_row
-  std::shared_ptr<const quota_taken> quota;       // what its limits say to this request; null: it has none
+};
+/// The same for all requests of a session, but for the quota.
+class principal {
+public:
+  principal() : is_(nobody()) {}
+  explicit principal(std::shared_ptr<const person> who) : is_(std::move(who)) {}
+  const person* operator->() const { return is_.get(); }
+
+  std::shared_ptr<const quota_taken> quota;  // what its limits say to this request; null: it has none
+
+private:
+  static const std::shared_ptr<const person>& nobody() {
+    static const auto one = std::make_shared<const person>();
+    return one;
+  }
+  std::shared_ptr<const person> is_;
 };
 
 /// Work that is meant to be slow, or that waits for somebody: hashing, asking another server. Runs on the thread of

@@ -100,8 +100,8 @@ principal told(principal who, const rate_verdict& v, int64_t number) {
 caf::result<principal> meter(quotas_pointer self, meter_request& x) {
   auto& s = self->state;
   auto number = ++s.last_number;
-  auto per_minute = x.who.rules ? x.who.rules->per_minute : 0;
-  use_quota ask{x.who.user_id, x.who.tier, {{{}, number, x.stream}, x.who.key_id, per_minute}};
+  auto per_minute = x.who->rules ? x.who->rules->per_minute : 0;
+  use_quota ask{x.who->user_id, x.who->tier, {{{}, number, x.stream}, x.who->key_id, per_minute}};
   if (auto at = s.users.find(ask.user_id);
       at != s.users.end() && at->second.known && s.h->cluster.owns(shard_of(ask.user_id)))
     return told(std::move(x.who), count(self, at->second, ask), number);

@@ -39,12 +39,12 @@ caf::error no_entry() { return to_error({errc::unauthenticated, "Invalid or expi
 
 /// Why a credential that is good does not count here and now.
 std::optional<failure> barred(const principal& who, const admit& ask) {
-  if (!who.rules || ask.look) return std::nullopt;
-  auto& networks = who.rules->networks;
+  if (!who->rules || ask.look) return std::nullopt;
+  auto& networks = who->rules->networks;
   auto here = [&](const std::string& x) { return in_range(ask.ip, x); };
   if (!networks.empty() && std::none_of(networks.begin(), networks.end(), here))
     return failure{errc::forbidden, "this API key may not be used from your address", {}, {}, "ADDRESS_NOT_ALLOWED"};
-  if (who.rules->must_sign && !ask.is_signed)
+  if (who->rules->must_sign && !ask.is_signed)
     return failure{errc::unauthenticated, "requests with this API key must be signed", {}, {}, "SIGNATURE_REQUIRED"};
   return std::nullopt;
 }
@@ -80,9 +80,9 @@ void learned(session_pointer self, const credential_row& row) {
   s.read_ms = s.h->steady();
   if (good) {
     auto key_id = s.credential.starts_with("key:") ? row.credential_id : std::string{};
-    s.who = principal{row.user.id,   row.user.email, row.user.username,   row.user.organization, row.user.role,
-                      row.user.tier, s.credential,   row.user.created_ms, std::move(key_id),     row.limits,
-                      row.rules,     row.mfa,        row.mfa_due};
+    s.who = principal{std::make_shared<const person>(
+        person{row.user.id, row.user.email, row.user.username, row.user.organization, row.user.role, row.user.tier,
+               s.credential, row.user.created_ms, std::move(key_id), row.limits, row.rules, row.mfa, row.mfa_due})};
     s.expires_ms = row.expires_ms;
     auto by_key = row.rules && row.rules->per_minute > 0;
     s.metered = by_key || rules_of(s.h->settings.tier_profile, row.user.tier).bounded();
@@ -123,7 +123,7 @@ bool is_believed(const session_state& s) {
 void forget(session_pointer self, const std::string& user_id) {
   auto& s = self->state;
   s.outdated = s.reading;
-  if (s.who && s.who->user_id == user_id) s.who.reset();
+  if (s.who && (*s.who)->user_id == user_id) s.who.reset();
 }
 
 caf::result<principal> let_in(session_pointer self, admit& ask) {
@@ -145,7 +145,7 @@ caf::result<principal> let_in(session_pointer self, admit& ask) {
 void note_use(session_pointer self) {
   auto& s = self->state;
   auto steps = std::make_shared<identity_change>();
-  steps->steps.emplace_back(key_used{s.who->key_id, s.h->now_ms()});
+  steps->steps.emplace_back(key_used{(*s.who)->key_id, s.h->now_ms()});
   change c;
   c.identity = std::move(steps);
   self->request(s.h->actors.ledger.get(), ledger_limit, commit_changes{{std::move(c)}})
@@ -156,7 +156,7 @@ void on_tick(session_pointer self) {
   auto& s = self->state;
   if (s.used == s.used_before && s.waiting.empty()) return let_go(self);
   s.used_before = s.used;
-  if (s.who && !s.who->key_id.empty()) note_use(self);
+  if (s.who && !(*s.who)->key_id.empty()) note_use(self);
   self->delayed_send(self, idle_check, tick{});
 }
 

@@ -121,7 +121,7 @@ void update(const call_ptr& c) {
   if (auto bad = read_patch(*c, p)) return c->refuse(*bad);
   with_user(c, [c, p](const known_user& before) mutable {
     auto shuts_out = p.status.value_or("active") != "active" || p.role.value_or("admin") != "admin";
-    if (before.row.id == c->who.user_id && shuts_out)
+    if (before.row.id == c->who->user_id && shuts_out)
       return c->refuse({errc::conflict, "nobody suspends himself or gives up being an admin", {}, {}});
     p.user_id = before.row.id;
     p.at_ms = c->e.h.now_ms();

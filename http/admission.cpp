@@ -65,8 +65,8 @@ using guest_ptr = std::shared_ptr<guest>;
 void admitted(const guest_ptr& g, const std::string& credential, principal who) {
   if (who.quota && !who.quota->verdict.admitted) {
     auto& v = who.quota->verdict;
-    g->e.h.refused.note(credential, {who.user_id, who.tier, v, g->e.h.now_ms()});
-    return g->refuse(refused(who.tier, v, g->request->request_id, g->dialect));
+    g->e.h.refused.note(credential, {who->user_id, who->tier, v, g->e.h.now_ms()});
+    return g->refuse(refused(who->tier, v, g->request->request_id, g->dialect));
   }
   g->next(std::move(who));
 }
@@ -99,24 +99,24 @@ void identify(const guest_ptr& g) {
 /// Given back when the last who knows of it lets go, whatever became of the request.
 std::shared_ptr<void> place_of(house& h, const principal& who) {
   if (!who.quota || who.quota->number == 0) return nullptr;
-  return {nullptr, [&h, user_id = who.user_id, number = who.quota->number](void*) {
+  return {nullptr, [&h, user_id = who->user_id, number = who.quota->number](void*) {
             if (auto quotas = h.actors.quotas.get()) tell(quotas, request_ended{user_id, number});
           }};
 }
 
 std::optional<failure> barred_scope(const route& row, const principal& who) {
-  if (!who.rules || who.rules->scopes.empty()) return std::nullopt;
+  if (!who->rules || who->rules->scopes.empty()) return std::nullopt;
   std::string needed{row.scope};
   if (needed.empty()) needed = row.needs == access::admin ? "admin" : row.verb == "GET" ? "read" : "write";
-  auto& has = who.rules->scopes;
+  auto& has = who->rules->scopes;
   if (std::find(has.begin(), has.end(), needed) != has.end()) return std::nullopt;
   return failure{errc::forbidden, "this API key has not the scope " + needed, {}, {}};
 }
 
 std::optional<failure> barred_role(const route& row, const principal& who) {
-  if (row.needs == access::admin && who.role != "admin")
+  if (row.needs == access::admin && who->role != "admin")
     return failure{errc::forbidden, "this needs the admin role", {}, {}};
-  if (row.needs == access::provider && who.role == "user")
+  if (row.needs == access::provider && who->role == "user")
     return failure{errc::forbidden, "this needs the provider role", {}, {}};
   return std::nullopt;
 }
@@ -124,7 +124,7 @@ std::optional<failure> barred_role(const route& row, const principal& who) {
 /// The answer goes out with what is left, and after the place was given back: whoever reads it may ask again at once.
 void carry_limits(const call_ptr& c, const principal& who) {
   c->done = [done = std::move(c->done), place = place_of(c->e.h, who), quota = who.quota,
-             tier = who.tier](http_reply x) mutable {
+             tier = who->tier](http_reply x) mutable {
     place.reset();
     add_limits(x, tier, quota ? quota->verdict : rate_verdict{});
     done(std::move(x));
@@ -163,8 +163,8 @@ void enter_stream(edge& e, std::shared_ptr<const http_request> r, std::function<
 }
 
 std::optional<failure> barred_model(const principal& who, const std::string& model) {
-  if (!who.rules || who.rules->models.empty() || model.empty()) return std::nullopt;
-  auto& may = who.rules->models;
+  if (!who->rules || who->rules->models.empty() || model.empty()) return std::nullopt;
+  auto& may = who->rules->models;
   if (std::find(may.begin(), may.end(), model) != may.end()) return std::nullopt;
   return failure{errc::forbidden, "Model not in allowed list", {}, {}, "MODEL_NOT_ALLOWED"};
 }

@@ -96,7 +96,7 @@ json with_secret(const call& c, json answer, const std::string& secret, bool mus
 /// A key that may not do everything must not get one that may.
 bool is_restricted(const call_ptr& c) {
   auto of_key = [](const spend_limit& x) { return x.scope.starts_with("key:"); };
-  if (!c->who.rules && std::none_of(c->who.limits.begin(), c->who.limits.end(), of_key)) return false;
+  if (!c->who->rules && std::none_of(c->who->limits.begin(), c->who->limits.end(), of_key)) return false;
   c->refuse({errc::forbidden, "a restricted API key cannot manage API keys", {}, {}});
   return true;
 }
@@ -115,7 +115,7 @@ void make(const call_ptr& c) {
   auto secret = "fsk_" + base64url(random_bytes(32));
   key_view k;
   k.row = {new_id("key"),
-           c->who.user_id,
+           c->who->user_id,
            sha256_hex(secret),
            secret.substr(0, 12),
            f.text("name", name_bytes_max, true),
@@ -136,7 +136,7 @@ void make(const call_ptr& c) {
   x.api_key = k.row;
   x.identity = std::make_shared<const identity_change>(std::move(steps));
   x.audit = audit_of(*c, k.row.id);
-  auto count = [user = c->who.user_id, now](store_reader& db) {
+  auto count = [user = c->who->user_id, now](store_reader& db) {
     return db.identity().keys(user, keys_max, now).size();
   };
   ask_store(c, std::move(count), [=](size_t have) {
@@ -148,7 +148,7 @@ void make(const call_ptr& c) {
 void list(const call_ptr& c) {
   auto now = c->e.h.now_ms();
   ask_store(
-      c, [user = c->who.user_id, now](store_reader& db) { return db.identity().keys(user, keys_max, now); },
+      c, [user = c->who->user_id, now](store_reader& db) { return db.identity().keys(user, keys_max, now); },
       [c, now](const std::vector<key_view>& keys) {
         auto rows = json::array();
         for (auto& k : keys) rows.push_back(key_json(k, now));
@@ -161,7 +161,7 @@ void list(const call_ptr& c) {
 void with_key(const call_ptr& c, std::function<void(const key_view&)> next) {
   auto read = [id = c->params["id"], now = c->e.h.now_ms()](store_reader& db) { return db.identity().key(id, now); };
   ask_store(c, std::move(read), [c, next = std::move(next)](const std::optional<key_view>& k) {
-    if (!k || k->row.user_id != c->who.user_id) return c->refuse({errc::not_found, "API key not found", {}, {}});
+    if (!k || k->row.user_id != c->who->user_id) return c->refuse({errc::not_found, "API key not found", {}, {}});
     next(*k);
   });
 }

@@ -22,7 +22,7 @@ attempt_found find_attempt(store_reader& db, const attempt_query& q) {
 
 std::optional<attempt_query> read_attempt_query(const call_ptr& c) {
   auto number = query_integer(c->request.query, "attempt", 1, 1'000'000'000, 0);
-  if (number) return attempt_query{c->params["id"], c->who.role == "admin" ? std::string{} : c->who.user_id, *number};
+  if (number) return attempt_query{c->params["id"], c->who->role == "admin" ? std::string{} : c->who->user_id, *number};
   c->refuse({errc::invalid, "attempt must be a number from 1 on", {}, {}});
   return std::nullopt;
 }

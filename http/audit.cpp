@@ -12,8 +12,8 @@ constexpr size_t subject_bytes_max = 256, detail_bytes_max = 4096;
 
 audit_entry entry_of(const call& c, std::string action, std::string subject, std::string outcome) {
   audit_entry x;
-  x.actor = c.who.user_id;
-  x.credential = c.who.key_id.empty() ? session_of(c) : c.who.key_id;
+  x.actor = c.who->user_id;
+  x.credential = c.who->key_id.empty() ? session_of(c) : c.who->key_id;
   x.action = std::move(action);
   x.subject = subject.substr(0, subject_bytes_max);
   x.outcome = std::move(outcome);
@@ -27,7 +27,7 @@ std::string subject_of(const call& c) {
   if (!c.subject.empty()) return c.subject;
   for (auto name : {"key_id", "id", "user_id"})
     if (auto found = c.params.find(name); found != c.params.end()) return found->second;
-  return c.who.user_id;
+  return c.who->user_id;
 }
 
 /// People type their password where their name belongs: only what looks like an address is kept as it is.
@@ -57,7 +57,7 @@ std::shared_ptr<const audit_entry> audit_by(const call& c, std::string actor, st
 
 std::shared_ptr<const audit_entry> audit_named(const call& c, std::string action, std::string subject,
                                                std::string outcome) {
-  return audit_by(c, c.who.user_id, std::move(action), std::move(subject), std::move(outcome));
+  return audit_by(c, c.who->user_id, std::move(action), std::move(subject), std::move(outcome));
 }
 
 void audit_refusal(const call& c, const failure& f) {

@@ -91,17 +91,17 @@ void log_in_one(const call_ptr& c) {
 
 void who_am_i(const call_ptr& c) {
   auto& w = c->who;
-  c->reply(200, {{"id", w.user_id},
-                 {"email", w.email},
-                 {"username", w.username},
-                 {"organization", w.organization},
-                 {"role", w.role},
-                 {"tier", w.tier},
+  c->reply(200, {{"id", w->user_id},
+                 {"email", w->email},
+                 {"username", w->username},
+                 {"organization", w->organization},
+                 {"role", w->role},
+                 {"tier", w->tier},
                  {"status", "active"},
                  {"is_active", true},
-                 {"mfa_verified", w.mfa},
+                 {"mfa_verified", w->mfa},
                  {"session_id", session_of(*c)},
-                 {"created_at", time_json(w.created_ms)}});
+                 {"created_at", time_json(w->created_ms)}});
 }
 
 }  // namespace

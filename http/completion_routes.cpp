@@ -44,12 +44,12 @@ void answer(const call_ptr& c, const job_view& v) {
 
 /// Whoever waits no longer does not pay for what has not begun.
 void give_up(const call_ptr& c, const std::string& job_id, const failure& why) {
-  exchange(c->e.h, c->e.h.actors.jobs.get(), cancel_job{job_id, c->who.user_id}, request_limit,
+  exchange(c->e.h, c->e.h.actors.jobs.get(), cancel_job{job_id, c->who->user_id}, request_limit,
            [c, why](const outcome<job_view>&) { c->refuse(why); });
 }
 
 void wait_for(const call_ptr& c, const std::string& job_id) {
-  exchange(c->e.h, c->e.h.actors.jobs.get(), await_job{job_id, c->who.user_id}, completion_limit,
+  exchange(c->e.h, c->e.h.actors.jobs.get(), await_job{job_id, c->who->user_id}, completion_limit,
            [c, job_id](const outcome<job_view>& done) {
              if (auto* bad = std::get_if<failure>(&done)) return give_up(c, job_id, *bad);
              answer(c, std::get<job_view>(done));
@@ -67,7 +67,7 @@ void submitted(const call_ptr& c, const job& j, const std::string& model, bool s
 
 /// The first request of this key made that job: its answer once it has ended, 409 as long as it has not.
 void replay(const call_ptr& c, const std::string& job_id, const std::string& model, bool stream) {
-  ask(c, c->e.h.actors.reader(), find_job{job_id, c->who.user_id}, [c, model, stream](const job_view& v) {
+  ask(c, c->e.h.actors.reader(), find_job{job_id, c->who->user_id}, [c, model, stream](const job_view& v) {
     if (!is_terminal(v.row.state) && !stream)
       return c->refuse(
           {errc::conflict, "the first request of that key is in flight", {}, {}, "IDEMPOTENCY_IN_PROGRESS"});
@@ -111,12 +111,12 @@ void place_completion(const call_ptr& c, submission s, const std::string& model,
   s.spec.timeout_ms = good.timeout_ms;
   s.prompt_bytes = static_cast<int64_t>(x.prompt.size()) + 64;
   s.max_tokens = x.max_tokens;
-  s.key_id = c->who.key_id;
+  s.key_id = c->who->key_id;
   auto& settings = c->e.h.settings;
-  auto planned = plan_job(s, new_id("job"), c->who.user_id, settings.fee_bps, c->e.h.now_ms(), settings.prices);
+  auto planned = plan_job(s, new_id("job"), c->who->user_id, settings.fee_bps, c->e.h.now_ms(), settings.prices);
   if (auto bad = std::get_if<failure>(&planned)) return c->refuse(*bad);
   auto j = std::get<job>(planned);
-  submit_jobs message{c->who.user_id, {}, c->who.limits};
+  submit_jobs message{c->who->user_id, {}, c->who->limits};
   auto once = once_of(*c, "POST /api/v1/completions", c->request.body, 200, {{"job_id", j.id}});
   if (auto bad = std::get_if<failure>(&once)) return c->refuse(*bad);
   message.jobs.push_back({{j, std::move(s.spec)}, std::get<std::optional<idempotency_row>>(std::move(once))});

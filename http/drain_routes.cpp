@@ -37,7 +37,7 @@ void set_drain(const call_ptr& c, bool drains) {
   ask(c, c->e.h.actors.reader(), list_nodes{}, [c, until_ms](const node_page& page) {
     auto id = c->params["id"];
     for (auto& n : page.nodes)
-      if (n.id == id && (n.user_id == c->who.user_id || c->who.role == "admin")) return commit_drain(c, id, until_ms);
+      if (n.id == id && (n.user_id == c->who->user_id || c->who->role == "admin")) return commit_drain(c, id, until_ms);
     c->refuse({errc::not_found, "Node not found", {}, {}});
   });
 }

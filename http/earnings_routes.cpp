@@ -118,7 +118,7 @@ void pay_out(const call_ptr& c) {
   auto wallet = f.text("provider_wallet_id", 64);
   if (auto bad = f.problem()) return c->refuse(*bad);
   with_provider(c, [c, wish, wallet](const std::string& owner) mutable {
-    if (owner != c->who.user_id) return refuse_provider(c);  // an admin may look, not take
+    if (owner != c->who->user_id) return refuse_provider(c);  // an admin may look, not take
     if (!wallet.empty() && owner_of_wallet(wallet) != owner) return refuse_wallet(c);
     wish.user_id = owner;
     take_out(c, wish, {{"message", "Payout reserved"}, {"provider_id", c->params["id"]}});

@@ -33,9 +33,9 @@ void enroll(const call_ptr& c) {
   if (!attestation.empty() && !fleet::is_attestation(attestation))
     f.refuse("attestation_type must be self, mobile, tpm or tee");
   if (auto bad = f.problem()) return c->refuse(*bad);
-  if (c->who.role != "provider" && c->who.role != "admin")
+  if (c->who->role != "provider" && c->who->role != "admin")
     return c->refuse({errc::forbidden, "register as a provider first: POST /api/v1/providers", {}, {}});
-  json more{{"node_id", node_id_of(c->who.user_id, name)},
+  json more{{"node_id", node_id_of(c->who->user_id, name)},
             {"node_name", name},
             {"status", "registering"},
             {"region", region.empty() ? "unknown" : region},
@@ -43,11 +43,11 @@ void enroll(const call_ptr& c) {
             {"attestation_type", "self"},
             {"registered_at", iso_time(c->e.h.now_ms())},
             {"message", "Start the node with this key and name; an admin confirms its attestation"}};
-  give_node_key(c, {c->who.user_id, name, 0, std::move(more), {}});
+  give_node_key(c, {c->who->user_id, name, 0, std::move(more), {}});
 }
 
 void with_own_nodes(const call_ptr& c, std::function<void(const std::vector<node_view>&)> next) {
-  auto user = c->who.role == "admin" ? std::string{} : c->who.user_id;
+  auto user = c->who->role == "admin" ? std::string{} : c->who->user_id;
   ask_store(
       c, [user](store_reader& db) { return read_nodes(db, user); }, std::move(next));
 }

@@ -31,9 +31,9 @@ outcome<job_entry> plan(const call& c, const json& body, const std::string& cont
   auto& s = std::get<submission>(read);
   if (auto bad = barred_model(c.who, s.spec.needs.model)) return *bad;
   if (auto bad = name_parents(s.spec.parents, batch)) return *bad;
-  s.key_id = c.who.key_id;
+  s.key_id = c.who->key_id;
   auto& settings = c.e.h.settings;
-  auto planned = plan_job(s, new_id("job"), c.who.user_id, settings.fee_bps, now, settings.prices);
+  auto planned = plan_job(s, new_id("job"), c.who->user_id, settings.fee_bps, now, settings.prices);
   if (auto bad = std::get_if<failure>(&planned)) return *bad;
   auto& row = std::get<job>(planned);
   auto once = once_of(c, "POST /api/v1/jobs", content, 202, submitted_json(row, now));
@@ -50,7 +50,7 @@ void submit(const call_ptr& c) {
   if (auto bad = std::get_if<failure>(&entry)) return c->refuse(*bad);
   auto& x = std::get<job_entry>(entry);
   auto answer = submitted_json(x.insert.row, x.insert.row.created_ms);
-  submit_jobs message{c->who.user_id, {}, c->who.limits};
+  submit_jobs message{c->who->user_id, {}, c->who->limits};
   message.jobs.push_back(std::move(x));
   ask(c, c->e.h.actors.wallets.get(), std::move(message), [c, answer = std::move(answer)](const commit_results& done) {
     auto& result = done.results.at(0);
@@ -111,7 +111,7 @@ void reply_batch(const call_ptr& c, const batch_ptr& b, const commit_results& do
 }
 
 void send_batch(const call_ptr& c, const batch_ptr& b, std::vector<job_entry> jobs) {
-  ask(c, c->e.h.actors.wallets.get(), submit_jobs{c->who.user_id, std::move(jobs), c->who.limits},
+  ask(c, c->e.h.actors.wallets.get(), submit_jobs{c->who->user_id, std::move(jobs), c->who->limits},
       [c, b](const commit_results& done) { reply_batch(c, b, done); });
 }
 
@@ -146,7 +146,7 @@ void submit_batch(const call_ptr& c) {
 }
 
 /// An admin may look at everybody's jobs.
-std::string owner_of(const call& c) { return c.who.role == "admin" ? std::string{} : c.who.user_id; }
+std::string owner_of(const call& c) { return c.who->role == "admin" ? std::string{} : c.who->user_id; }
 
 void get_job(const call_ptr& c) {
   ask(c, c->e.h.actors.reader(), find_job{c->params["id"], owner_of(*c)},
@@ -157,7 +157,7 @@ void list(const call_ptr& c) {
   auto& query = c->request.query;
   auto limit = query_integer(query, "limit", 1, limits::page_rows_max, 50);
   if (!limit) return c->refuse({errc::invalid, "limit must be an integer from 1 to 1000", {}, {}});
-  job_filter filter{c->who.user_id, std::nullopt, query_value(query, "before"), static_cast<int32_t>(*limit)};
+  job_filter filter{c->who->user_id, std::nullopt, query_value(query, "before"), static_cast<int32_t>(*limit)};
   if (auto status = query_value(query, "status"); !status.empty()) {
     static const std::set<std::string> known{"queued", "processing", "cancelling", "completed", "failed", "cancelled"};
     if (!known.contains(status))
@@ -186,7 +186,7 @@ void list(const call_ptr& c) {
 }
 
 void cancel(const call_ptr& c) {
-  ask(c, c->e.h.actors.jobs.get(), cancel_job{c->params["id"], c->who.user_id}, [c](const job_view& view) {
+  ask(c, c->e.h.actors.jobs.get(), cancel_job{c->params["id"], c->who->user_id}, [c](const job_view& view) {
     c->reply(202, {{"id", view.row.id},
                    {"job_id", view.row.id},
                    {"status", public_status(view.row.state)},

@@ -16,14 +16,14 @@ void amend(const call_ptr& c) {
   if (auto bad = std::get_if<failure>(&body)) return c->refuse(*bad);
   auto& object = std::get<json>(body);
   fields f{object};
-  amend_job wish{c->params["id"], c->who.user_id};
+  amend_job wish{c->params["id"], c->who->user_id};
   wish.priority = static_cast<int32_t>(f.integer("priority", 0, limits::priority_max, unchanged));
   auto run_at_ms = f.time("run_at");
   wish.run_at_ms = object.contains("run_at") ? run_at_ms : unchanged;
   if (object.empty()) f.refuse("give priority, run_at or both");
   if (auto bad = f.problem()) return c->refuse(*bad);
   ask(c, c->e.h.actors.jobs.get(), std::move(wish), [c](const job_changed&) {
-    ask(c, c->e.h.actors.reader(), find_job{c->params["id"], c->who.user_id},
+    ask(c, c->e.h.actors.reader(), find_job{c->params["id"], c->who->user_id},
         [c](const job_view& view) { c->reply_text(job_text(view)); });
   });
 }
@@ -41,7 +41,7 @@ outcome<redrive_job> redrive_of(const call& c, const std::string& id, const std:
   auto answer = redriven_json(c, id);
   auto once = once_of(c, "POST /api/v1/jobs/{id}/redrive", id, 202, answer);
   if (auto bad = std::get_if<failure>(&once)) return *bad;
-  redrive_job wish{id, c.who.user_id, c.who.key_id, {}, {}, {}, answer.dump()};
+  redrive_job wish{id, c.who->user_id, c.who->key_id, {}, {}, {}, answer.dump()};
   if (auto& x = std::get<std::optional<idempotency_row>>(once)) {
     wish.once_scope = x->scope;
     wish.once_key = x->key + key_suffix;
@@ -102,7 +102,7 @@ void redrive_many(const call_ptr& c) {
   if (!word.empty() && state != job_state::dead && state != job_state::failed) f.refuse("state must be dead or failed");
   if (auto bad = f.problem()) return c->refuse(*bad);
   if (!b->ids.empty()) return redrive_next(c, b);
-  job_filter filter{c->who.user_id, std::nullopt, {}, static_cast<int32_t>(limit), state};
+  job_filter filter{c->who->user_id, std::nullopt, {}, static_cast<int32_t>(limit), state};
   ask(c, c->e.h.actors.reader(), list_jobs{std::move(filter)}, [c, b](const job_page& page) {
     for (auto& view : page.jobs) b->ids.push_back(view.row.id);
     redrive_next(c, b);

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "config/world.hpp"
+#include "http/json_text.hpp"
 
 namespace troupe {
 
@@ -62,15 +63,24 @@ std::string message_of(const failure& f) {
   return f.code == errc::internal ? "Internal server error" : to_string(f.code);
 }
 
-json envelope(int status, std::string_view code, std::string_view message, const std::string& request_id) {
-  return {{"success", false},
-          {"error_code", code},
-          {"message", message},
-          {"error", message},
-          {"status", status},
-          {"details", json::object()},
-          {"timestamp", iso_time(wall_ms())},
-          {"request_id", request_id}};
+/// `funds`: of a failure for want of money, what was asked for and what there is.
+http_reply envelope(int status, std::string_view code, std::string_view message, const std::string& request_id,
+                    const failure* funds = nullptr) {
+  json_text t;
+  t.begin('{');
+  t.add("success", false);
+  t.add("error_code", code);
+  t.add("message", message);
+  t.add("error", message);
+  t.add("status", status);
+  t.begin("details", '{');
+  if (funds) t.add("required", funds->required), t.add("available", funds->balance);
+  t.end('}');
+  if (funds) t.add("required", funds->required), t.add("balance", funds->balance);
+  t.add_time("timestamp", wall_ms());
+  t.add("request_id", request_id);
+  t.end('}');
+  return {status, t.take()};
 }
 
 http_reply openai_error(const failure& f, int status) {
@@ -246,13 +256,7 @@ http_reply error_reply(const failure& f, const std::string& request_id, error_di
   if (dialect == error_dialect::openai) {
     reply = openai_error(f, status);
   } else {
-    auto body = envelope(status, code_of(f), message_of(f), request_id);
-    if (f.code == errc::insufficient_funds) {
-      body["required"] = f.required;
-      body["balance"] = f.balance;
-      body["details"] = {{"required", f.required}, {"available", f.balance}};
-    }
-    reply = json_reply(status, body);
+    reply = envelope(status, code_of(f), message_of(f), request_id, f.code == errc::insufficient_funds ? &f : nullptr);
   }
   if (status == 401) reply.headers.emplace_back("WWW-Authenticate", "Bearer");
   if (status == 503 || f.code == errc::queue_full) reply.headers.emplace_back("Retry-After", "1");
@@ -260,7 +264,7 @@ http_reply error_reply(const failure& f, const std::string& request_id, error_di
 }
 
 http_reply error_reply(int status, std::string_view code, std::string_view message, const std::string& request_id) {
-  return json_reply(status, envelope(status, code, message, request_id));
+  return envelope(status, code, message, request_id);
 }
 
 http_reply json_reply(int status, const json& body) {

@@ -45,7 +45,7 @@ std::vector<std::string> scopes_of(const std::string& role) {
 
 std::string session_of(const call& c) {
   constexpr std::string_view kind = "jwt:";
-  return c.who.credential.starts_with(kind) ? c.who.credential.substr(kind.size()) : std::string{};
+  return c.who->credential.starts_with(kind) ? c.who->credential.substr(kind.size()) : std::string{};
 }
 
 bool looks_like_email(std::string_view x) {

@@ -17,16 +17,16 @@ using view_fn = std::function<void(const mfa_view&)>;
 
 void with_view(const call_ptr& c, view_fn next) {
   ask_store(
-      c, [id = c->who.user_id](store_reader& db) { return db.identity().sign_in().mfa(id); },
+      c, [id = c->who->user_id](store_reader& db) { return db.identity().sign_in().mfa(id); },
       [next = std::move(next)](const mfa_view& view) { next(view); });
 }
 
 std::optional<failure> must_verify_first(const call& c) {
-  if (!c.who.mfa_due) return std::nullopt;
+  if (!c.who->mfa_due) return std::nullopt;
   return failure{errc::forbidden, "MFA verification required", {}, {}, std::string{mfa_required_word}};
 }
 
-std::string account_of(const principal& who) { return who.email.empty() ? who.username : who.email; }
+std::string account_of(const principal& who) { return who->email.empty() ? who->username : who->email; }
 
 void refuse(const call_ptr& c, const failure& f, const mfa_view& view) { c->done(mfa_error(f, view, *c)); }
 
@@ -50,14 +50,14 @@ void answer_setup(const call_ptr& c, const totp_setup& made) {
 void set_up_totp(const call_ptr& c, const mfa_view& view) {
   if (view.is_enabled(totp_method))
     return c->refuse({errc::conflict, "totp is enabled already; disable it first", {}, {}});
-  auto make = [id = c->who.user_id, first = !view.any()] {
+  auto make = [id = c->who->user_id, first = !view.any()] {
     totp_setup made{random_bytes(totp_secret_bytes), {}, {}};
     if (first) made.codes = make_backup_codes();
     made.hashes = hash_codes(made.codes, id);
     return made;
   };
   on_identity(c, std::move(make), [c](const totp_setup& made) {
-    factor_row row{c->who.user_id, std::string{totp_method}};
+    factor_row row{c->who->user_id, std::string{totp_method}};
     row.secret = c->e.secrets->seal(made.secret, "mfa:" + row.id());
     change x;
     x.audit = audit_by(*c, row.user_id, "mfa.setup", row.id());
@@ -69,15 +69,15 @@ void set_up_totp(const call_ptr& c, const mfa_view& view) {
 void set_up_email(const call_ptr& c, const mfa_view& view) {
   if (view.is_enabled(email_method))
     return c->refuse({errc::conflict, "email is enabled already; disable it first", {}, {}});
-  if (c->who.email.empty()) return c->refuse({errc::conflict, "your account has no e-mail address", {}, {}});
-  auto make = [id = c->who.user_id, first = !view.any()] {
+  if (c->who->email.empty()) return c->refuse({errc::conflict, "your account has no e-mail address", {}, {}});
+  auto make = [id = c->who->user_id, first = !view.any()] {
     totp_setup made;
     if (first) made.codes = make_backup_codes();
     made.hashes = hash_codes(made.codes, id);
     return made;
   };
   on_identity(c, std::move(make), [c, view](const totp_setup& made) {
-    auto row = email_factor(*c->e.secrets, c->who.user_id, c->who.email);
+    auto row = email_factor(*c->e.secrets, c->who->user_id, c->who->email);
     send_code(c, row, view, {mfa_step{factor_setup{row, made.hashes}}}, [c, made] {
       c->reply(200, {{"method", email_method},
                      {"backup_codes", made.codes},
@@ -121,9 +121,9 @@ void send_one(const call_ptr& c) {
 }
 
 void answer_verified(const call_ptr& c, const std::string& method) {
-  forget(*c, c->who.user_id);
+  forget(*c, c->who->user_id);
   auto& w = c->who;
-  user_row user{w.user_id, w.email, w.username, w.organization, {}, w.role, w.tier, w.created_ms};
+  user_row user{w->user_id, w->email, w->username, w->organization, {}, w->role, w->tier, w->created_ms};
   c->reply(200, {{"verified", true},
                  {"method", method},
                  {"mfa_verified", true},
@@ -151,11 +151,11 @@ void verify(const call_ptr& c) {
   if (auto bad = f.problem()) return c->refuse(*bad);
   with_person(c, [c, shown] {
     with_view(c, [c, shown](const mfa_view& view) {
-      code_question q{c->who.user_id, session_of(*c), c->e.h.now_ms(), true};
+      code_question q{c->who->user_id, session_of(*c), c->e.h.now_ms(), true};
       auto judge = [secrets = c->e.secrets, view, shown, q] { return judge_code(*secrets, view, shown, q); };
       on_identity(c, std::move(judge), [c, view, method = method_of(shown, view)](const mfa_verdict& v) {
         change x;
-        x.audit = audit_by(*c, c->who.user_id, "mfa.verify", c->who.user_id + ":" + method, v.no ? "wrong" : "ok");
+        x.audit = audit_by(*c, c->who->user_id, "mfa.verify", c->who->user_id + ":" + method, v.no ? "wrong" : "ok");
         settle(c, view, v, std::move(x), {}, [c, method] { answer_verified(c, method); });
       });
     });
@@ -186,9 +186,10 @@ void disable_one(const call_ptr& c, const disable_wish& wish, const mfa_view& vi
   auto judge = [secrets = c->e.secrets, view, wish, user, q] { return judge_disable(*secrets, view, wish, user, q); };
   on_identity(c, std::move(judge), [c, view, wish](const mfa_verdict& v) {
     change x;
-    x.audit = audit_by(*c, c->who.user_id, "mfa.disable", c->who.user_id + ":" + wish.method, v.no ? "refused" : "ok");
-    settle(c, view, v, std::move(x), {mfa_step{factor_drop{c->who.user_id, wish.method}}}, [c, wish] {
-      forget(*c, c->who.user_id);
+    x.audit =
+        audit_by(*c, c->who->user_id, "mfa.disable", c->who->user_id + ":" + wish.method, v.no ? "refused" : "ok");
+    settle(c, view, v, std::move(x), {mfa_step{factor_drop{c->who->user_id, wish.method}}}, [c, wish] {
+      forget(*c, c->who->user_id);
       c->reply(200, {{"method", wish.method}, {"message", wish.method + " is disabled"}});
     });
   });
@@ -206,7 +207,7 @@ void disable(const call_ptr& c) {
   with_person(c, [c, wish] {
     if (auto bad = must_verify_first(*c)) return c->refuse(*bad);
     with_view(c, [c, wish](const mfa_view& view) {
-      ask(c, c->e.h.actors.reader(), find_user{c->who.user_id},
+      ask(c, c->e.h.actors.reader(), find_user{c->who->user_id},
           [c, wish, view](const user_row& user) { disable_one(c, wish, view, user); });
     });
   });
@@ -215,15 +216,15 @@ void disable(const call_ptr& c) {
 void renew_backup_codes(const call_ptr& c) {
   with_person(c, [c] {
     if (auto bad = must_verify_first(*c)) return c->refuse(*bad);
-    auto make = [id = c->who.user_id] {
+    auto make = [id = c->who->user_id] {
       totp_setup made{{}, make_backup_codes(), {}};
       made.hashes = hash_codes(made.codes, id);
       return made;
     };
     on_identity(c, std::move(make), [c](const totp_setup& made) {
       change x;
-      x.audit = audit_by(*c, c->who.user_id, "mfa.backup_codes", c->who.user_id);
-      commit_steps(c, std::move(x), {mfa_step{backup_codes_put{c->who.user_id, made.hashes}}}, [c, made] {
+      x.audit = audit_by(*c, c->who->user_id, "mfa.backup_codes", c->who->user_id);
+      commit_steps(c, std::move(x), {mfa_step{backup_codes_put{c->who->user_id, made.hashes}}}, [c, made] {
         c->reply(200, {{"backup_codes", made.codes}, {"message", "Shown once: the old ones count no more"}});
       });
     });
@@ -238,7 +239,7 @@ void show_status(const call_ptr& c) {
                    {"backup_codes_available", view.any() ? view.count(backup_method) : 0},
                    {"methods_available", methods_of(view)},
                    {"mfa_required", c->e.h.settings.require_mfa},
-                   {"mfa_verified", c->who.mfa}});
+                   {"mfa_verified", c->who->mfa}});
   });
 }
 

@@ -23,7 +23,7 @@ outcome<std::optional<idempotency_row>> once_of(const call& c, std::string_view 
   if (key.size() > limits::idempotency_key_bytes_max)
     return failure{errc::invalid, "Idempotency-Key is too long", {}, {}};
   return std::optional{
-      idempotency_row{c.who.user_id + " " + std::string{what}, key, sha256_hex(content), status, answer.dump()}};
+      idempotency_row{c.who->user_id + " " + std::string{what}, key, sha256_hex(content), status, answer.dump()}};
 }
 
 http_reply replayed(const change_result& first) {

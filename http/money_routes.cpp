@@ -45,19 +45,19 @@ json account_json(const principal& w, const account_view& view, time_ms now_ms) 
       others[b.account.kind][name] = format_amount(b.balance);
   }
   auto own = balance_of(view.balances, account_kind::available, default_currency);
-  json answer{{"id", w.user_id},
-              {"email", w.email},
-              {"username", w.username},
-              {"organization", w.organization},
-              {"tier", w.tier},
+  json answer{{"id", w->user_id},
+              {"email", w->email},
+              {"username", w->username},
+              {"organization", w->organization},
+              {"tier", w->tier},
               {"currency", to_string(default_currency)},
               {"balance", format_amount(own.balance)},
               {"held", format_amount(own.held)},
               {"available", format_amount(own.balance - own.held)},
               {"balances", std::move(balances)},
               {"usage", usage_json(view.usage, now_ms)},
-              {"limits", limits_json(w.limits)},
-              {"created_at", time_json(w.created_ms)}};
+              {"limits", limits_json(w->limits)},
+              {"created_at", time_json(w->created_ms)}};
   for (auto [kind, name] : {std::pair{account_kind::earned, "earned"}, std::pair{account_kind::payable, "payable"},
                             std::pair{account_kind::stake, "staked"}})
     if (others.contains(kind)) answer[name] = others[kind];
@@ -65,14 +65,14 @@ json account_json(const principal& w, const account_view& view, time_ms now_ms) 
 }
 
 void account(const call_ptr& c) {
-  auto read = [user = c->who.user_id](store_reader& db) {
+  auto read = [user = c->who->user_id](store_reader& db) {
     usage_filter all;
     all.user_id = user;
     return account_view{db.balances(user), db.books().usage(all)};
   };
   ask_store(c, std::move(read), [c](const account_view& view) {
     auto answer = account_json(c->who, view, c->e.h.now_ms());
-    auto tier = rules_of(c->e.h.settings.tier_profile, c->who.tier);
+    auto tier = rules_of(c->e.h.settings.tier_profile, c->who->tier);
     if (tier.per_minute > 0) answer["limits"]["rate_limit"] = tier.per_minute;
     c->reply(200, answer);
   });
@@ -89,14 +89,14 @@ void set_limits(const call_ptr& c) {
   auto limits = read_limits(f, std::get<json>(body), periods, currency);
   if (limits.empty()) f.refuse("daily_spend, monthly_spend or total_spend is required");
   if (auto bad = f.problem()) return c->refuse(*bad);
-  for (auto& x : limits) x.scope = "user:" + c->who.user_id;
-  change_money message{c->who.user_id, {}};
+  for (auto& x : limits) x.scope = "user:" + c->who->user_id;
+  change_money message{c->who->user_id, {}};
   message.what.spend_limits = limits;
-  message.what.audit = audit_of(*c, c->who.user_id);
+  message.what.audit = audit_of(*c, c->who->user_id);
   ask(c, c->e.h.actors.wallets.get(), std::move(message), [c](const change_result& done) {
     if (done.why != errc::ok) return c->refuse(to_failure(done));
-    forget(*c, c->who.user_id);
-    auto read = [scope = "user:" + c->who.user_id](store_reader& db) { return db.books().spend_limits(scope); };
+    forget(*c, c->who->user_id);
+    auto read = [scope = "user:" + c->who->user_id](store_reader& db) { return db.books().spend_limits(scope); };
     ask_store(c, std::move(read), [c](const std::vector<spend_limit>& all) {
       c->reply(200, {{"success", true}, {"limits", limits_json(all)}});
     });
@@ -130,9 +130,9 @@ void faucet(const call_ptr& c) {
   x.code = transfer_code::deposit;
   x.note = "faucet";
   x.value = f.money("amount", true).value_or(0);
-  x.credit = {c->who.user_id, account_kind::available, f.currency("currency").value_or(default_currency)};
+  x.credit = {c->who->user_id, account_kind::available, f.currency("currency").value_or(default_currency)};
   if (auto bad = f.problem()) return c->refuse(*bad);
-  pay_in(c, c->who.user_id, std::move(x));
+  pay_in(c, c->who->user_id, std::move(x));
 }
 
 void grant(const call_ptr& c) {

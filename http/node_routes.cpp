@@ -8,7 +8,7 @@ namespace troupe {
 namespace {
 
 void list(const call_ptr& c) {
-  auto user = c->who.role == "admin" ? std::string{} : c->who.user_id;
+  auto user = c->who->role == "admin" ? std::string{} : c->who->user_id;
   ask_store(
       c, [user](store_reader& db) { return read_nodes(db, user); },
       [c](const std::vector<node_view>& found) {
@@ -94,7 +94,7 @@ std::vector<node_view> read_nodes(store_reader& db, const std::string& user_id) 
 void with_node(const call_ptr& c, std::function<void(const node_view&)> next) {
   auto read = [id = c->params["id"]](store_reader& db) { return db.nodes().find(id); };
   ask_store(c, std::move(read), [c, next = std::move(next)](const std::optional<known_node>& found) {
-    auto theirs = found && found->row.user_id != c->who.user_id && c->who.role != "admin";
+    auto theirs = found && found->row.user_id != c->who->user_id && c->who->role != "admin";
     if (!found || theirs) return c->refuse({errc::not_found, "Node not found", {}, {}});
     next({found->row, found->record, found->running});
   });

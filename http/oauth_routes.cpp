@@ -175,7 +175,7 @@ json client_json(const oauth_client& x) {
 
 /// A client can do all that its scopes say: a credential that may do less must not make one.
 void with_full_rights(const call_ptr& c, const std::function<void()>& next) {
-  if (c->who.rules) return c->refuse({errc::forbidden, "a credential with rules may not do this", {}, {}});
+  if (c->who->rules) return c->refuse({errc::forbidden, "a credential with rules may not do this", {}, {}});
   next();
 }
 
@@ -188,11 +188,11 @@ void make_client(const call_ptr& c) {
   if (scopes.empty()) scopes = {"read", "write"};
   for (auto& x : scopes) {
     if (!holds(all_scopes, x)) f.refuse("scopes are read, write and admin");
-    if (x == "admin" && c->who.role != "admin") f.refuse("only an admin's client may have the scope admin");
+    if (x == "admin" && c->who->role != "admin") f.refuse("only an admin's client may have the scope admin");
   }
   if (auto bad = f.problem()) return c->refuse(*bad);
   auto secret = "cs_" + base64url(random_bytes(32));
-  oauth_client row{new_id("cli"), c->who.user_id, name, sha256_hex(secret), joined(scopes), c->e.h.now_ms()};
+  oauth_client row{new_id("cli"), c->who->user_id, name, sha256_hex(secret), joined(scopes), c->e.h.now_ms()};
   with_full_rights(c, [&] {
     change x;
     x.audit = audit_by(*c, row.user_id, "oauth.client.create", row.id);
@@ -207,7 +207,7 @@ void make_client(const call_ptr& c) {
 
 void list_clients(const call_ptr& c) {
   ask_store(
-      c, [id = c->who.user_id](store_reader& db) { return db.identity().sign_in().list_clients(id); },
+      c, [id = c->who->user_id](store_reader& db) { return db.identity().sign_in().list_clients(id); },
       [c](const std::vector<oauth_client>& found) {
         auto list = json::array();
         for (auto& x : found) list.push_back(client_json(x));
@@ -218,11 +218,11 @@ void list_clients(const call_ptr& c) {
 
 void end_client(const call_ptr& c) {
   with_full_rights(c, [&] {
-    client_end step{c->params["id"], c->who.user_id, c->e.h.now_ms()};
+    client_end step{c->params["id"], c->who->user_id, c->e.h.now_ms()};
     change x;
     x.audit = audit_by(*c, step.user_id, "oauth.client.delete", step.id);
     commit_steps(c, std::move(x), {sign_in_step{step}}, [c, id = step.id] {
-      forget(*c, c->who.user_id);
+      forget(*c, c->who->user_id);
       c->reply(200, {{"client_id", id}, {"message", "Deleted: its tokens have ended"}});
     });
   });

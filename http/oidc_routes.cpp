@@ -205,7 +205,7 @@ void add_oidc_routes(std::vector<route>& rows) {
   auto provider = std::make_shared<oidc_provider>(fetch);
   auto begin = [provider](const call_ptr& c) { send_away(c, provider, {}); };
   auto end = [provider](const call_ptr& c) { come_back(c, provider); };
-  auto link = [provider](const call_ptr& c) { with_person(c, [&] { send_away(c, provider, c->who.user_id); }); };
+  auto link = [provider](const call_ptr& c) { with_person(c, [&] { send_away(c, provider, c->who->user_id); }); };
   for (auto path : {"/api/v1/auth/oidc/login", "/api/auth/oidc/login", "/auth/oidc/login"})
     rows.push_back({"GET", path, access::open, "Log in at the OpenID Connect provider: a redirect", begin});
   rows.push_back({"GET", callback_path, access::open, "Where the provider sends people back; answers as a login", end});

@@ -105,8 +105,8 @@ outcome<pricing> read_pricing(const call& c, const pricing_words& words) {
   if (p.total_vram_mb != 0 && p.vram_mb > p.total_vram_mb)
     f.refuse(std::string{words.vram} + " is more than total_vram_mb");
   if (auto bad = f.problem()) return *bad;
-  if (p.user_id.empty()) p.user_id = c.who.user_id;
-  if (p.user_id != c.who.user_id && c.who.role != "admin") return failure{errc::not_found, "User not found", {}, {}};
+  if (p.user_id.empty()) p.user_id = c.who->user_id;
+  if (p.user_id != c.who->user_id && c.who->role != "admin") return failure{errc::not_found, "User not found", {}, {}};
   return p;
 }
 

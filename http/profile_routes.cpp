@@ -20,16 +20,16 @@ void update_profile(const call_ptr& c) {
   if (auto bad = std::get_if<failure>(&body)) return c->refuse(*bad);
   auto& object = std::get<json>(body);
   fields f{object};
-  profile_write p{c->who.user_id, given(f, object, "email", email_bytes_max),
+  profile_write p{c->who->user_id, given(f, object, "email", email_bytes_max),
                   given(f, object, "username", name_bytes_max), given(f, object, "organization", name_bytes_max)};
   if (p.email && !p.email->empty() && !looks_like_email(*p.email)) f.refuse("email is not an e-mail address");
   if (!p.email && !p.username && !p.organization) f.refuse("send email, username or organization");
   if (auto bad = f.problem()) return c->refuse(*bad);
   auto x = change_of(std::move(p));
-  x.audit = audit_named(*c, "user.update", c->who.user_id);
+  x.audit = audit_named(*c, "user.update", c->who->user_id);
   commit_change(c, std::move(x), [c] {
-    forget(*c, c->who.user_id);
-    ask(c, c->e.h.actors.reader(), find_user{c->who.user_id}, [c](const user_row& u) {
+    forget(*c, c->who->user_id);
+    ask(c, c->e.h.actors.reader(), find_user{c->who->user_id}, [c](const user_row& u) {
       auto answer = user_json(u);
       answer["message"] = "Profile updated";
       c->reply(200, answer);
@@ -39,10 +39,10 @@ void update_profile(const call_ptr& c) {
 
 void write_password(const call_ptr& c, const std::string& from_hash, const std::string& to_hash) {
   auto keep = session_of(*c);
-  auto x = change_of(password_write{c->who.user_id, from_hash, to_hash, keep, c->e.h.now_ms()});
-  x.audit = audit_named(*c, "password.change", c->who.user_id);
+  auto x = change_of(password_write{c->who->user_id, from_hash, to_hash, keep, c->e.h.now_ms()});
+  x.audit = audit_named(*c, "password.change", c->who->user_id);
   commit_change(c, std::move(x), [c] {
-    forget(*c, c->who.user_id);
+    forget(*c, c->who->user_id);
     c->reply(200, {{"message", "Password changed; all other sessions have ended"}});
   });
 }
@@ -61,7 +61,7 @@ void check_and_write(const call_ptr& c, const user_row& user, const password_wis
     tell_end(fresh->empty() ? attempt_end::bad : attempt_end::good);
     if (!fresh->empty()) return write_password(c, hash, *fresh);
     change x;
-    x.audit = audit_named(*c, "password.change", c->who.user_id, "forbidden");
+    x.audit = audit_named(*c, "password.change", c->who->user_id, "forbidden");
     tell(c->e.h.actors.ledger.get(), commit_changes{{std::move(x)}});
     c->refuse({errc::forbidden, "the current password is wrong", {}, {}, "WRONG_PASSWORD"});
   });
@@ -76,8 +76,8 @@ void change_password(const call_ptr& c) {
   if (wish.new_one.size() < password_bytes_min) f.refuse("new_password must have at least 8 characters");
   if (wish.new_one == wish.old_one) f.refuse("new_password is the current one");
   if (auto bad = f.problem()) return c->refuse(*bad);
-  guarded_attempt(c, "user:" + c->who.user_id, [c, wish](const tell_outcome& tell_end) {
-    ask(c, c->e.h.actors.reader(), find_user{c->who.user_id},
+  guarded_attempt(c, "user:" + c->who->user_id, [c, wish](const tell_outcome& tell_end) {
+    ask(c, c->e.h.actors.reader(), find_user{c->who->user_id},
         [c, wish, tell_end](const user_row& user) { check_and_write(c, user, wish, tell_end); });
   });
 }

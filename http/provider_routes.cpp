@@ -65,8 +65,8 @@ void enroll(const call_ptr& c) {
   auto p = read_provider(f, object, {}, true, ignored);
   if (auto bad = f.problem()) return c->refuse(*bad);
   p.id = new_id("prov");
-  p.user_id = owner.empty() ? c->who.user_id : owner;
-  if (p.user_id != c->who.user_id && c->who.role != "admin")
+  p.user_id = owner.empty() ? c->who->user_id : owner;
+  if (p.user_id != c->who->user_id && c->who->role != "admin")
     return c->refuse({errc::forbidden, "only an admin makes somebody else a provider", {}, {}});
   p.registered_ms = p.changed_ms = c->e.h.now_ms();
   ask(c, c->e.h.actors.reader(), find_user{p.user_id}, [c, p](const user_row&) {
@@ -121,7 +121,7 @@ void list(const call_ptr& c) {
           std::vector<node_view> own;
           for (auto& n : all.nodes)
             if (n.row.user_id == p.user_id) own.push_back(n);
-          add(provider_json(p, own, p.user_id == c->who.user_id || c->who.role == "admin", now));
+          add(provider_json(p, own, p.user_id == c->who->user_id || c->who->role == "admin", now));
         }
         auto total = rows.size();
         c->reply(200, {{"providers", std::move(rows)}, {"total", total}});
@@ -180,10 +180,10 @@ void beat(const call_ptr& c) {
 
 void with_provider(const call_ptr& c, std::function<void(const provider_row&)> next) {
   auto id = c->params["id"];
-  if (id == "me") id = c->who.user_id;
+  if (id == "me") id = c->who->user_id;
   auto read = [id](store_reader& db) { return db.nodes().find_provider(id); };
   ask_store(c, std::move(read), [c, next = std::move(next)](const std::optional<provider_row>& p) {
-    auto theirs = p && p->user_id != c->who.user_id && c->who.role != "admin";
+    auto theirs = p && p->user_id != c->who->user_id && c->who->role != "admin";
     if (!p || theirs) return c->refuse({errc::not_found, "Provider not found", {}, {}});
     next(*p);
   });

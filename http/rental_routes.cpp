@@ -37,7 +37,7 @@ outcome<std::optional<idempotency_row>> first_of(const call& c, int status, cons
   if (key.size() > limits::idempotency_key_bytes_max)
     return failure{errc::invalid, "Idempotency-Key is too long", {}, {}, {}};
   return std::optional{
-      idempotency_row{c.who.user_id + " " + route_of(c), key, sha256_hex(c.request.body), status, answer.dump()}};
+      idempotency_row{c.who->user_id + " " + route_of(c), key, sha256_hex(c.request.body), status, answer.dump()}};
 }
 
 http_reply again(int status, const std::string& body) {
@@ -53,7 +53,7 @@ planned plan_once(const call& c, const planner& plan, store_reader& db) {
   planned p;
   auto& key = c.request.idempotency_key;
   if (!key.empty() && key.size() <= limits::idempotency_key_bytes_max)
-    p.first = db.find_idempotent(c.who.user_id + " " + route_of(c), key);
+    p.first = db.find_idempotent(c.who->user_id + " " + route_of(c), key);
   if (!p.first) p.step = plan(db);
   return p;
 }
@@ -112,7 +112,7 @@ std::optional<failure> take_quote(const call& c, rental_wish& w) {
 }
 
 outcome<money_step> plan_start(const call& c, rental_wish wish, store_reader& db) {
-  if (wish.user_id != c.who.user_id && !db.find_user(wish.user_id))
+  if (wish.user_id != c.who->user_id && !db.find_user(wish.user_id))
     return failure{errc::not_found, "User not found", {}, {}, {}};
   if (auto bad = take_quote(c, wish)) return *bad;
   auto nodes = db.list_nodes();
@@ -151,18 +151,18 @@ void start(const call_ptr& c) {
   auto read = read_wish(std::get<json>(body));
   if (auto bad = std::get_if<failure>(&read)) return c->refuse(*bad);
   auto wish = std::move(std::get<rental_wish>(read));
-  if (wish.user_id.empty()) wish.user_id = c->who.user_id;
-  if (wish.user_id != c->who.user_id && c->who.role != "admin")
+  if (wish.user_id.empty()) wish.user_id = c->who->user_id;
+  if (wish.user_id != c->who->user_id && c->who->role != "admin")
     return c->refuse({errc::not_found, "User not found", {}, {}, {}});
-  if (wish.user_id == c->who.user_id) wish.key_id = c->who.key_id;
+  if (wish.user_id == c->who->user_id) wish.key_id = c->who->key_id;
   run_step(c, [c, wish](store_reader& db) { return plan_start(*c, wish, db); });
 }
 
 enum class side { none, renter, provider };
 
 side side_of(const call& c, const rental& r) {
-  if (r.user_id == c.who.user_id) return side::renter;
-  return r.provider_user == c.who.user_id || c.who.role == "admin" ? side::provider : side::none;
+  if (r.user_id == c.who->user_id) return side::renter;
+  return r.provider_user == c.who->user_id || c.who->role == "admin" ? side::provider : side::none;
 }
 
 outcome<rental> own_session(const call& c, const std::string& id, store_reader& db) {
@@ -241,7 +241,7 @@ struct seen_session {
 void current(const call_ptr& c) {
   auto look = [c, id = c->params["id"]](store_reader& db) {
     seen_session s{db.books().find_rental(id)};
-    if (s.row && s.row->user_id == c->who.user_id) s.available = available_of(db, s.row->user_id, s.row->currency);
+    if (s.row && s.row->user_id == c->who->user_id) s.available = available_of(db, s.row->user_id, s.row->currency);
     return s;
   };
   ask_store(c, look, [c](const seen_session& s) {
@@ -260,7 +260,7 @@ void history(const call_ptr& c) {
   if (!limit) return c->refuse({errc::invalid, "limit must be an integer from 1 to 1000", {}, {}, {}});
   if (!role.empty() && role != "user" && role != "provider")
     return c->refuse({errc::invalid, "role must be user or provider", {}, {}, {}});
-  auto read = [user = c->who.user_id, as_provider = role == "provider", before = query_value(query, "before"),
+  auto read = [user = c->who->user_id, as_provider = role == "provider", before = query_value(query, "before"),
                n = static_cast<int32_t>(*limit)](store_reader& db) {
     return db.books().list_rentals(user, as_provider, before, n);
   };

@@ -90,7 +90,7 @@ template <class Next>
 void with_schedule(const call_ptr& c, Next next) {
   auto read = [id = c->params["id"]](store_reader& db) { return db.waiting().find_schedule(id); };
   ask_store(c, std::move(read), [c, next = std::move(next)](const std::optional<schedule>& s) mutable {
-    if (!s || s->user_id != c->who.user_id) return c->refuse({errc::not_found, "Schedule not found", {}, {}});
+    if (!s || s->user_id != c->who->user_id) return c->refuse({errc::not_found, "Schedule not found", {}, {}});
     next(*s);
   });
 }
@@ -108,15 +108,15 @@ void create(const call_ptr& c) {
   auto now = c->e.h.now_ms();
   schedule blank;
   blank.id = new_id("sch");
-  blank.user_id = c->who.user_id;
-  blank.key_id = c->who.key_id;
+  blank.user_id = c->who->user_id;
+  blank.key_id = c->who->key_id;
   blank.created_ms = now;
   auto read = read_schedule(std::get<json>(body), std::move(blank), now);
   if (auto bad = std::get_if<failure>(&read)) return c->refuse(*bad);
   if (auto bad = barred_job(c, std::get<schedule>(read))) return c->refuse(*bad);
   auto made = rewritten(std::move(std::get<schedule>(read)), now);
   auto answer = schedule_json(made.schedules->next);
-  commit_money(c, {c->who.user_id, std::move(made), 201, std::move(answer)});
+  commit_money(c, {c->who->user_id, std::move(made), 201, std::move(answer)});
 }
 
 void replace(const call_ptr& c) {
@@ -129,7 +129,7 @@ void replace(const call_ptr& c) {
     if (auto bad = barred_job(c, std::get<schedule>(read))) return c->refuse(*bad);
     auto made = rewritten(std::move(std::get<schedule>(read)), now);
     auto answer = schedule_json(made.schedules->next);
-    commit_money(c, {c->who.user_id, std::move(made), 200, std::move(answer)});
+    commit_money(c, {c->who->user_id, std::move(made), 200, std::move(answer)});
   });
 }
 
@@ -138,7 +138,7 @@ void enable(const call_ptr& c, bool on) {
     s.enabled = on;
     auto made = rewritten(std::move(s), c->e.h.now_ms());
     auto answer = schedule_json(made.schedules->next);
-    commit_money(c, {c->who.user_id, std::move(made), 200, std::move(answer)});
+    commit_money(c, {c->who->user_id, std::move(made), 200, std::move(answer)});
   });
 }
 void pause(const call_ptr& c) { enable(c, false); }
@@ -150,7 +150,7 @@ void remove(const call_ptr& c) {
     s.version += 1;
     change what;
     what.schedules = schedule_write{std::move(s), true};
-    commit_money(c, {c->who.user_id, std::move(what), 200, {{"id", id}, {"deleted", true}}});
+    commit_money(c, {c->who->user_id, std::move(what), 200, {{"id", id}, {"deleted", true}}});
   });
 }
 
@@ -174,7 +174,7 @@ void show(const call_ptr& c) {
 void list(const call_ptr& c) {
   auto limit = query_integer(c->request.query, "limit", 1, limits::page_rows_max, 50);
   if (!limit) return c->refuse({errc::invalid, "limit must be an integer from 1 to 1000", {}, {}});
-  auto read = [user = c->who.user_id, after = query_value(c->request.query, "after"),
+  auto read = [user = c->who->user_id, after = query_value(c->request.query, "after"),
                limit = static_cast<int32_t>(*limit)](store_reader& db) {
     return db.waiting().list_schedules(user, after, limit);
   };
@@ -196,13 +196,13 @@ void run_now(const call_ptr& c) {
     if (auto bad = std::get_if<failure>(&read)) return c->refuse(*bad);
     auto& wanted = std::get<submission>(read);
     if (auto bad = barred_model(c->who, wanted.spec.needs.model)) return c->refuse(*bad);
-    wanted.key_id = c->who.key_id;
+    wanted.key_id = c->who->key_id;
     auto planned = plan_job(wanted, new_id("job"), s.user_id, h.settings.fee_bps, now, h.settings.prices);
     if (auto bad = std::get_if<failure>(&planned)) return c->refuse(*bad);
     job_insert insert{std::move(std::get<job>(planned)), std::move(wanted.spec)};
     auto answer = submitted_json(insert.row, now);
     auto brief = brief_of(insert.row, insert.spec.needs);
-    auto what = submit_change(std::move(insert), c->who.limits);
+    auto what = submit_change(std::move(insert), c->who->limits);
     auto of_timetable = now % 60'000 == 0;  // whose firings have full minutes
     what.fires = firing{s.id, of_timetable ? now + 1 : now, now, brief.id, {}};
     commit_money(c, {s.user_id, std::move(what), 202, std::move(answer)},

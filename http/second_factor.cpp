@@ -164,9 +164,9 @@ http_reply mfa_error(const failure& f, const mfa_view& view, const call& c) {
 }
 
 std::optional<failure> mfa_gate(const config& settings, const principal& who, std::string_view path) {
-  if (who.mfa || !(who.mfa_due || settings.require_mfa)) return std::nullopt;
+  if (who->mfa || !(who->mfa_due || settings.require_mfa)) return std::nullopt;
   if (ends_with_any(path, {"/mfa/verify", "/mfa/send", "/mfa/status", "/logout"})) return std::nullopt;
-  if (who.mfa_due) return required();
+  if (who->mfa_due) return required();
   if (path.ends_with("/mfa/setup")) return std::nullopt;
   return failure{errc::forbidden, "set up a second factor first", {}, {}, "MFA_SETUP_REQUIRED"};
 }

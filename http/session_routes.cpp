@@ -75,7 +75,7 @@ void log_out(const call_ptr& c) {
   if (auto bad = std::get_if<failure>(&body)) return c->refuse(*bad);
   auto id = session_of(*c);
   if (id.empty()) return c->refuse(no_session());
-  auto x = change_of(session_end{c->who.user_id, id, {}, c->e.h.now_ms()});
+  auto x = change_of(session_end{c->who->user_id, id, {}, c->e.h.now_ms()});
   x.audit = audit_named(*c, "session.end", id);
   commit_change(c, std::move(x), [c, id] {
     forget_session(*c, id);
@@ -86,7 +86,7 @@ void log_out(const call_ptr& c) {
 /// The sessions of whoever asks.
 template <class Next>
 void with_sessions(const call_ptr& c, Next next) {
-  auto read = [user = c->who.user_id, now = c->e.h.now_ms()](store_reader& db) {
+  auto read = [user = c->who->user_id, now = c->e.h.now_ms()](store_reader& db) {
     return db.identity().sessions().sessions(user, now);
   };
   ask_store(c, std::move(read), std::move(next));
@@ -97,10 +97,10 @@ void log_out_everywhere(const call_ptr& c) {
   if (auto bad = std::get_if<failure>(&body)) return c->refuse(*bad);
   if (session_of(*c).empty()) return c->refuse(no_session());
   with_sessions(c, [c](const std::vector<session_view>& all) {
-    auto x = change_of(session_end{c->who.user_id, {}, {}, c->e.h.now_ms()});
-    x.audit = audit_named(*c, "session.end_all", c->who.user_id);
+    auto x = change_of(session_end{c->who->user_id, {}, {}, c->e.h.now_ms()});
+    x.audit = audit_named(*c, "session.end_all", c->who->user_id);
     commit_change(c, std::move(x), [c, count = all.size()] {
-      forget(*c, c->who.user_id);
+      forget(*c, c->who->user_id);
       c->reply(200, {{"message", "Logged out everywhere"}, {"sessions_revoked", count}});
     });
   });
@@ -135,7 +135,7 @@ void end_one(const call_ptr& c) {
     auto& id = c->params["id"];
     auto mine = std::any_of(all.begin(), all.end(), [&](const session_view& s) { return s.row.id == id; });
     if (!mine) return c->refuse({errc::not_found, "Session not found", {}, {}});
-    auto x = change_of(session_end{c->who.user_id, id, {}, c->e.h.now_ms()});
+    auto x = change_of(session_end{c->who->user_id, id, {}, c->e.h.now_ms()});
     x.audit = audit_named(*c, "session.end", id);
     commit_change(c, std::move(x), [c, id] {
       forget_session(*c, id);

@@ -14,7 +14,7 @@ std::string access_token(const call& c, const user_row& u, const std::string& se
 }
 
 void with_person(const call_ptr& c, std::function<void()> next) {
-  auto is_person = c->who.credential.starts_with("jwt:") && !c->who.rules;
+  auto is_person = c->who->credential.starts_with("jwt:") && !c->who->rules;
   if (!is_person)
     return c->refuse(
         {errc::forbidden, "log in with your password for this: a key or a client may not", {}, {}, "LOGIN_REQUIRED"});

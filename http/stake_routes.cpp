@@ -31,7 +31,7 @@ void lock_or_free(const call_ptr& c, bool lock) {
   auto value = f.money("amount", true).value_or(0);
   auto currency = f.currency("currency").value_or(default_currency);
   if (auto bad = f.problem()) return c->refuse(*bad);
-  auto& user = c->who.user_id;
+  auto& user = c->who->user_id;
   account_key free{user, account_kind::available, currency}, pledge{user, account_kind::stake, currency};
   auto code = lock ? transfer_code::stake : transfer_code::unstake;
   auto post = post_of(*c, user, {{}, code, lock ? free : pledge, lock ? pledge : free, value, {}});

@@ -78,7 +78,7 @@ void open(edge& e, const stream_ask& ask, const upgrade_fn& done) {
 /// "From now on" is decided before the handshake is answered: what the client does afterwards is in the stream.
 void admitted(edge& e, const http_request& r, const principal& who, std::shared_ptr<void> place,
               const upgrade_fn& done) {
-  stream_ask ask{who.user_id, query_value(r.query, "job_id"), 0, who.credential, std::move(place)};
+  stream_ask ask{who->user_id, query_value(r.query, "job_id"), 0, who->credential, std::move(place)};
   auto after = query_integer(r.query, "after", 0, std::numeric_limits<int64_t>::max(), -1);
   if (!after || (*after < 0 && r.query.find("after=") != std::string::npos))
     return done(refusal(error_reply({errc::invalid, "after must be a whole number from 0", {}, {}}, r.request_id)));

@@ -17,7 +17,7 @@ constexpr size_t scopes_count_max = 16, scope_bytes_max = 64;
 constexpr size_t agent_bytes_max = 256;
 
 std::vector<std::string> own_scopes(const principal& who) {
-  return who.rules && !who.rules->scopes.empty() ? who.rules->scopes : scopes_of(who.role);
+  return who->rules && !who->rules->scopes.empty() ? who->rules->scopes : scopes_of(who->role);
 }
 
 /// A session of its own, so that it can be ended by itself. It is not refreshed.
@@ -46,10 +46,10 @@ void make_token(const call_ptr& c) {
     if (std::find(own.begin(), own.end(), x) == own.end()) f.refuse("scope may not have '" + x + "'");
   if (auto bad = f.problem()) return c->refuse(*bad);
   auto& w = c->who;
-  if (pass.scope.empty() && w.rules) pass.scope = w.rules->scopes;
-  pass.user = {w.user_id, w.email, w.username, w.organization, {}, w.role, w.tier, w.created_ms};
+  if (pass.scope.empty() && w->rules) pass.scope = w->rules->scopes;
+  pass.user = {w->user_id, w->email, w->username, w->organization, {}, w->role, w->tier, w->created_ms};
   pass.session_id = new_id("ses");
-  pass.mfa = w.mfa;
+  pass.mfa = w->mfa;
   open_token(c, std::move(pass), label.empty() ? "token" : label);
 }
 
@@ -84,7 +84,7 @@ void validate(const call_ptr& c) {
 
 /// The end of a token is the end of its session: what was made of the same login goes with it.
 void end_session(const call_ptr& c, const std::string& id) {
-  auto x = change_of(session_end{c->who.user_id, id, {}, c->e.h.now_ms()});
+  auto x = change_of(session_end{c->who->user_id, id, {}, c->e.h.now_ms()});
   x.audit = audit_named(*c, "token.revoke", id);
   commit_change(c, std::move(x), [c, id] {
     tell(c->e.h.actors.sessions.get(), forget_credential{"jwt:" + id});
@@ -109,12 +109,12 @@ void revoke(const call_ptr& c) {
       return db.identity().sessions().find_family(family, now);
     };
     return ask_store(c, std::move(find), [c, nothing](const std::optional<refreshed_user>& found) {
-      auto mine = found && found->user.id == c->who.user_id;
+      auto mine = found && found->user.id == c->who->user_id;
       mine ? end_session(c, found->session_id) : c->reply(200, nothing);
     });
   }
   auto claims = c->e.keys->check(text, c->e.h.now_ms());
-  auto mine = claims && claims->user_id == c->who.user_id;
+  auto mine = claims && claims->user_id == c->who->user_id;
   mine ? end_session(c, claims->session_id) : c->reply(200, nothing);
 }
 

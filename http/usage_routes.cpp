@@ -41,7 +41,7 @@ std::optional<std::string> read_question(const call& c, usage_question& q) {
       {"day", usage_by::day}, {"key", usage_by::key}, {"model", usage_by::model}};
   auto& query = c.request.query;
   if (auto bad = read_days(query, c.e.h.now_ms(), q.filter)) return bad;
-  q.filter.user_id = c.who.user_id;
+  q.filter.user_id = c.who->user_id;
   q.filter.key_id = query_value(query, "api_key_id");
   q.filter.model = query_value(query, "model");
   if (auto word = query_value(query, "group_by"); !word.empty()) {
@@ -131,11 +131,11 @@ struct credits_found {
 };
 
 void credits(const call_ptr& c) {
-  auto find = [user = c->who.user_id](store_reader& db) {
+  auto find = [user = c->who->user_id](store_reader& db) {
     return credits_found{db.balances(user), db.books().credit_totals(user), db.transactions(user, newest_rows, 0, {})};
   };
   ask_store(c, find, [c](const credits_found& x) {
-    c->reply(200, credits_json(c->who.user_id, x.balances, x.totals, x.newest));
+    c->reply(200, credits_json(c->who->user_id, x.balances, x.totals, x.newest));
   });
 }
 

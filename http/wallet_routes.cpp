@@ -28,9 +28,9 @@ void create(const call_ptr& c) {
   if (!is_solana_address(w.solana_address))
     f.refuse("solana_address is not an address: base 58 of 32 bytes", "INVALID_SOLANA_ADDRESS");
   if (auto bad = f.problem()) return c->refuse(*bad);
-  if (w.owner.empty()) w.owner = c->who.user_id;
+  if (w.owner.empty()) w.owner = c->who->user_id;
   if (!owner_for(*c, w.owner)) return c->refuse(forbidden("user_id must be your own"));
-  if (w.wallet_type == "platform" && c->who.role != "admin")
+  if (w.wallet_type == "platform" && c->who->role != "admin")
     return c->refuse(forbidden("only an admin makes a platform wallet"));
   with_wallet(c, w.owner, [c, w](const wallet_view& found) {
     auto view = found;

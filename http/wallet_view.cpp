@@ -7,7 +7,7 @@
 namespace troupe {
 
 std::optional<std::string> owner_for(const call& c, const std::string& owner) {
-  if (owner == c.who.user_id || c.who.role == "admin") return owner;
+  if (owner == c.who->user_id || c.who->role == "admin") return owner;
   return std::nullopt;
 }
 

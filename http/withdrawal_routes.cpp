@@ -20,12 +20,12 @@ void withdraw(const call_ptr& c) {
   if (auto bad = std::get_if<failure>(&body)) return c->refuse(*bad);
   fields f{std::get<json>(body)};
   withdrawal_wish wish;
-  wish.user_id = c->who.user_id;
+  wish.user_id = c->who->user_id;
   wish.value = f.money("amount", true).value_or(0);
   wish.to_address = f.text("to_address", 128, true);
   wish.currency = f.currency("currency").value_or(default_currency);
   if (auto bad = f.problem()) return c->refuse(*bad);
-  if (owner_of_path(*c) != c->who.user_id) return refuse_wallet(c);  // not an admin's to take, either
+  if (owner_of_path(*c) != c->who->user_id) return refuse_wallet(c);  // not an admin's to take, either
   take_out(c, wish, {});
 }
 

@@ -87,15 +87,15 @@ TEST_CASE("a low balance is told once for each time it is crossed") {
 TEST_CASE("a session knows the ceilings of its user and key, and learns of new ones at once") {
   desk w;
   auto credential = w.credential();
-  CHECK(w.must(w.actors().sessions.get(), admit{credential}).limits.empty());
+  CHECK(w.must(w.actors().sessions.get(), admit{credential})->limits.empty());
   change c;
   c.spend_limits.push_back({std::string{"user:"} + w.user, "day", asset::dgpu, 5 * one});
   w.commit(c);
-  CHECK(w.must(w.actors().sessions.get(), admit{credential}).limits.empty());  // as it was read
+  CHECK(w.must(w.actors().sessions.get(), admit{credential})->limits.empty());  // as it was read
   tell(w.actors().sessions.get(), forget_user{house_world::provider});
-  CHECK(w.must(w.actors().sessions.get(), admit{credential}).limits.empty());
+  CHECK(w.must(w.actors().sessions.get(), admit{credential})->limits.empty());
   tell(w.actors().sessions.get(), forget_user{house_world::user});
-  auto known = w.must(w.actors().sessions.get(), admit{credential}).limits;
+  auto known = w.must(w.actors().sessions.get(), admit{credential})->limits;
   REQUIRE(known.size() == 1);
   CHECK(known[0].limit == 5 * one);
 }
@@ -104,7 +104,7 @@ TEST_CASE("a key is made with its ceilings, and only its own sessions have them"
   desk w;
   auto made = w.new_key(house_world::user, {{"", "day", asset::dgpu, one}, {"", "total", asset::dgpu, 9 * one}});
   auto who = w.must(w.actors().sessions.get(), admit{"key:" + sha256_hex(made)});
-  REQUIRE(who.limits.size() == 2);
-  CHECK(who.limits[0].scope == "key:" + who.key_id);
-  CHECK(w.must(w.actors().sessions.get(), admit{w.credential()}).limits.empty());
+  REQUIRE(who->limits.size() == 2);
+  CHECK(who->limits[0].scope == "key:" + who->key_id);
+  CHECK(w.must(w.actors().sessions.get(), admit{w.credential()})->limits.empty());
 }

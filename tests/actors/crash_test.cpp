@@ -195,7 +195,7 @@ TEST_CASE("sessions, wallets, identity, events and readers are replaced, and req
   newcomer.password = "a long password";
   auto made = w.must(w.actors().identity.get(), newcomer);
   auto who = w.must(w.actors().sessions.get(), admit{"key:" + sha256_hex(made.api_key)});
-  CHECK(who.user_id == made.user.id);
+  CHECK(who->user_id == made.user.id);
   auto id = w.submit();
   a.finish(a.start(id), ran(0));
   CHECK(w.state(id) == job_state::succeeded);

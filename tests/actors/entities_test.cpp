@@ -45,12 +45,12 @@ TEST_CASE("an idle wallet and an idle session are let go and come back") {
   auto at_rest = w.system().registry().running();
   auto key = w.new_key(house_world::user);
   auto credential = "key:" + sha256_hex(key);
-  CHECK(w.must(w.actors().sessions.get(), admit{credential}).user_id == house_world::user);
+  CHECK(w.must(w.actors().sessions.get(), admit{credential})->user_id == house_world::user);
   w.submit();
   CHECK(w.system().registry().running() >= at_rest + 2);
   w.pass(70'000);
   CHECK(w.system().registry().running() == at_rest);
-  CHECK(w.must(w.actors().sessions.get(), admit{credential}).user_id == house_world::user);
+  CHECK(w.must(w.actors().sessions.get(), admit{credential})->user_id == house_world::user);
   w.submit();
 }
 
@@ -72,7 +72,7 @@ TEST_CASE("a login session ends at its time, also when it is in use") {
   w.must(w.actors().identity.get(), ask);
   auto in = w.must(w.actors().identity.get(), log_in{"eve", "a long password"});
   auto credential = "jwt:" + in.session_id;
-  CHECK(w.must(w.actors().sessions.get(), admit{credential}).username == "eve");
+  CHECK(w.must(w.actors().sessions.get(), admit{credential})->username == "eve");
   w.wall = in.expires_ms;
   auto answer = w.ask(w.actors().sessions.get(), admit{credential});
   REQUIRE(std::holds_alternative<failure>(answer));
