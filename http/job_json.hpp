@@ -10,6 +10,8 @@ namespace troupe {
 json job_json(const job_view&);
 /// One frame of a stream.
 std::string event_frame(const event_row&);
+/// What a webhook is told of it; the same whenever it is told.
+std::string webhook_body(const event_row&);
 
 /// "on_top" | "inclusive".
 std::string_view to_fee_mode(bool inclusive);
