@@ -228,6 +228,8 @@ int run_gateway(config& settings, stop_signal& stop) {
   h.emplace(system, settings);
   if (auto seats = db->open_membership()) h->cluster.expect_others();
   h->read_job = read_submission_text;
+  h->webhook_body = webhook_body;
+  h->secrets = secrets;
   running_cast cast{system, start_cast(*h, *db, stop), {}};
   open_remembered_door(*h, settings);
   sit_down(*h, settings);

@@ -39,6 +39,9 @@ billing_actor spawn_billing(house&);
 /// Does what is due for jobs by the clock, or because others ended: they expire, go on, or are made by timetables.
 calendar_actor spawn_calendar(house&);
 
+/// Tells webhooks of events. Its callers block on the network.
+webhooks_actor spawn_webhooks(house&, run_on);
+
 /// Supervises each live job.
 jobs_actor spawn_jobs(house&);
 

@@ -42,6 +42,7 @@ events_actor::behavior_type events(events_pointer self, house* h) {
           if (found == self->state.listeners.end()) continue;
           for (auto& who : found->second) self->send(who, rung{});
         }
+        if (auto webhooks = self->state.h->actors.webhooks.get()) self->send(webhooks, rung{});
         if (!bell.passed_on)
           for (auto& gate : self->state.h->cluster.others()) self->send(gate, bell);
       },

@@ -21,6 +21,8 @@
 
 namespace troupe {
 
+class vault;
+
 /// A subsystem's present handle. Root replaces it when the subsystem was restarted, so nobody keeps a dead one.
 /// Thread-safe.
 template <class Handle>
@@ -89,6 +91,7 @@ struct directory {
   place<wallets_actor> wallets;
   place<billing_actor> billing;
   place<calendar_actor> calendar;
+  place<webhooks_actor> webhooks;
   place<jobs_actor> jobs;
   place<dispatcher_actor> own_dispatcher;
   place<dispatcher_port> dispatcher;  // whichever gateway has the duty
@@ -119,6 +122,9 @@ struct house {
   directory actors;
   /// The JSON of a job as the API takes it; for jobs that timetables make.
   std::function<outcome<submission>(const std::string& body, time_ms now_ms)> read_job;
+  /// An event as webhooks are told of it: JSON. Empty: none is told.
+  std::function<std::string(const event_row&)> webhook_body;
+  std::shared_ptr<const vault> secrets;  // null: none is told
   cluster_map cluster;
   queue_gauge queue;  // of all users
   refusal_memo refused;

@@ -137,6 +137,14 @@ using calendar_actor = caf::typed_actor<
     // INTERNAL: what the clock does: jobs expire, timetables fire.
     told<tick>>;
 
+using webhooks_actor = caf::typed_actor<
+    // Looks up where a URL leads; on a thread of its own.
+    asked<do_work>,
+    // There are new events: somebody may want to be told.
+    told<rung>,
+    // INTERNAL: what is due by the clock; what was put off when it rang.
+    told<tick>, told<flush>>;
+
 using job_actor = caf::typed_actor<
     // Something happened to the job.
     told<tell_job>,

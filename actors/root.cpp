@@ -64,6 +64,8 @@ std::vector<child_spec> cast_list(house& h, const cast_options& o) {
   list.push_back({"wallets", true, starter<wallets_actor>(a.wallets, [&h] { return spawn_wallets(h); })});
   list.push_back({"billing", true, starter<billing_actor>(a.billing, [&h] { return spawn_billing(h); })});
   list.push_back({"calendar", true, starter<calendar_actor>(a.calendar, [&h] { return spawn_calendar(h); })});
+  list.push_back(
+      {"webhooks", true, starter<webhooks_actor>(a.webhooks, [&h, o] { return spawn_webhooks(h, o.blocking); })});
   list.push_back({"jobs", true, starter<jobs_actor>(a.jobs, [&h] { return spawn_jobs(h); })});
   list.push_back({"dispatcher", true, [&h] {
                     auto handle = spawn_dispatcher(h);
@@ -122,6 +124,7 @@ void stop_all(root_pointer self, const caf::error& why) {
   a.dispatcher.set({});
   a.own_dispatcher.set({});
   a.jobs.set({});
+  a.webhooks.set({});
   a.calendar.set({});
   a.billing.set({});
   a.wallets.set({});

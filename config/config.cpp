@@ -14,6 +14,7 @@
 #include "config/text.hpp"
 #include "config/values.hpp"
 #include "model/rate_limits.hpp"
+#include "model/webhook.hpp"
 
 namespace troupe {
 
@@ -212,6 +213,14 @@ void parse_money(config& c, const settings& given) {
   c.withdrawals.payout_fee_bps = c.payout_fee_bps;
 }
 
+void parse_pauses(config& c, const settings& given) {
+  auto pauses = parse_webhook_pauses(c.webhook_retry);
+  if (!pauses)
+    throw origin_of(given, "webhook-retry")
+        .bad(c.webhook_retry, "is not a list like 5s,30s,2m,1h: 1 to 20 pauses from 1s to 7d");
+  c.webhook_pauses_ms = *pauses;
+}
+
 config build(const settings& given) {
   config c;
   for (auto& [name, value] : given)
@@ -223,6 +232,7 @@ config build(const settings& given) {
   read_prices(c, given);
   parse_offers(c, given);
   parse_money(c, given);
+  parse_pauses(c, given);
   return c;
 }
 

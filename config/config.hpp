@@ -86,9 +86,10 @@ struct config {
   std::vector<std::string> cors_origins;                // https://..., or *
   std::vector<std::string> cors_methods, cors_headers;  // empty: those that the API knows
   bool cors_credentials = false;
-  std::vector<std::string> trusted_hosts;    // names in Host that are answered; empty: all
-  std::vector<std::string> trusted_proxies;  // CIDR: whose X-Forwarded-For is believed
-  std::vector<std::string> outbound_allow;   // CIDR: private addresses that URLs of users may reach
+  std::vector<std::string> trusted_hosts;                 // names in Host that are answered; empty: all
+  std::vector<std::string> trusted_proxies;               // CIDR: whose X-Forwarded-For is believed
+  std::vector<std::string> outbound_allow;                // CIDR: private addresses that URLs of users may reach
+  std::string webhook_retry = "5s,30s,2m,10m,1h,6h,16h";  // pauses between attempts: 8 within a day
 
   // node, and the embedded node of serve
   int64_t slots = -1;  // -1: number of CPU cores; 0 (serve): no embedded node
@@ -116,6 +117,7 @@ struct config {
   std::optional<amount> rate_per_hour;
   price_book prices;
   withdrawal_rules withdrawals;
+  std::vector<int64_t> webhook_pauses_ms;  // of webhook_retry
   amount low_balance_amount = 5 * one;
 };
 

@@ -117,6 +117,7 @@ std::vector<binding> edge_bindings() {
        &c::trusted_proxies},
       {shaped("outbound-allow", list, "serve", "CIDR of private addresses that URLs of users may reach"),
        &c::outbound_allow},
+      {plain("webhook-retry", "serve", "pauses between attempts to deliver an event: 5s,30s,2m,1h"), &c::webhook_retry},
   };
 }
 

@@ -6,6 +6,7 @@
 #include "config/world.hpp"
 #include "model/limits.hpp"
 #include "model/params.hpp"
+#include "model/webhook.hpp"
 
 namespace troupe {
 
@@ -225,17 +226,17 @@ std::string job_text(const job_view& v) {
   return t.take();
 }
 
-std::string event_frame(const event_row& e) {
+namespace {
+
+json event_data(const event_row& e) {
   json data{{"job_id", e.job_id}};
-  auto about_session = e.kind.starts_with("session_");
-  if (about_session) data = {{"session_id", e.job_id}};
+  if (e.kind.starts_with("session_")) data = {{"session_id", e.job_id}};
   if (e.kind == "session_funds_low") data["remaining"] = format_amount(e.value);
   auto about_money = e.kind == "low_balance" || e.kind.starts_with("withdrawal_");
   if (about_money)
     data = {{e.kind == "low_balance" ? "available" : "amount", format_amount(e.value)},
             {"currency", to_string(e.currency)}};
   if (about_money && !e.job_id.empty()) data["withdrawal_id"] = e.job_id;
-  auto about_billing = about_session || about_money;
   if (e.kind == "queued" || e.kind == "scheduled" || e.kind == "blocked" || e.kind == "session_started")
     data["hold"] = {{"amount", format_amount(e.value)}, {"currency", to_string(e.currency)}};
   if (e.attempt > 0) data["attempt"] = e.attempt;
@@ -247,15 +248,29 @@ std::string event_frame(const event_row& e) {
     data["currency"] = to_string(e.currency);
     if (!e.error_code.empty()) data["error"] = {{"code", e.error_code}, {"message", e.message}};
   }
+  return data;
+}
+
+}  // namespace
+
+std::string event_frame(const event_row& e) {
   json frame{{"type", e.kind},
-             {"event", (about_billing ? "billing." : "job.") + e.kind},
+             {"event", event_name(e.kind)},
              {"seq", e.seq},
              {"job_id", e.job_id},
-             {"channel", about_billing ? "billing" : "jobs"},
+             {"channel", is_billing_event(e.kind) ? "billing" : "jobs"},
              {"timestamp", iso_time(e.at_ms)},
-             {"data", std::move(data)}};
+             {"data", event_data(e)}};
   if (e.terminal) frame["terminal"] = true;
   return frame.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+std::string webhook_body(const event_row& e) {
+  json body{{"id", event_id(e.seq)},
+            {"event", event_name(e.kind)},
+            {"data", event_data(e)},
+            {"timestamp", iso_time(e.at_ms)}};
+  return body.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 outcome<submission> read_submission_text(const std::string& text, time_ms now_ms) {

@@ -12,6 +12,8 @@ void add_job(json_text&, const job_view&);
 std::string job_text(const job_view&);
 /// One frame of a stream.
 std::string event_frame(const event_row&);
+/// What a webhook is told of it; the same whenever it is told.
+std::string webhook_body(const event_row&);
 
 /// "on_top" | "inclusive".
 std::string_view to_fee_mode(bool inclusive);

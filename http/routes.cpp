@@ -97,6 +97,7 @@ const std::vector<route>& routes() {
     add_api_key_routes(rows);
     add_session_routes(rows);
     add_schedule_routes(rows);
+    add_webhook_routes(rows);
     add_log_routes(rows);
     add_artifact_routes(rows);
     add_money_routes(rows);

@@ -122,6 +122,7 @@ void add_session_routes(std::vector<route>&);
 void add_job_routes(std::vector<route>&);
 void add_job_wish_routes(std::vector<route>&);
 void add_schedule_routes(std::vector<route>&);
+void add_webhook_routes(std::vector<route>&);
 void add_log_routes(std::vector<route>&);
 void add_artifact_routes(std::vector<route>&);
 void add_completion_routes(std::vector<route>&);

@@ -7,11 +7,10 @@
 #include <string_view>
 
 #include "config/base64.hpp"
+#include "config/hmac.hpp"
 
 namespace troupe {
 
-/// 32 bytes.
-std::string hmac_sha256(std::string_view text, const std::string& key);
 /// Takes the same time wherever they differ.
 bool same_bytes(std::string_view, std::string_view);
 

@@ -13,6 +13,7 @@
 #include "model/second_factor.hpp"
 #include "model/session_steps.hpp"
 #include "model/sign_in.hpp"
+#include "model/webhook.hpp"
 
 namespace troupe {
 
@@ -71,7 +72,7 @@ struct nonce_use {
 
 /// One step of an identity_change. Each is written under its own condition; a step that does not hold refuses all.
 using identity_step = std::variant<user_patch, rate_counts_put, key_rules_put, key_rotate, key_revoke, key_used,
-                                   nonce_use, session_step, mfa_step, sign_in_step>;
+                                   nonce_use, session_step, mfa_step, sign_in_step, webhook_step>;
 
 struct identity_change {
   std::vector<identity_step> steps;

@@ -16,7 +16,8 @@ identity_book::identity_book(connection& db)
       keys_{db},
       sessions_{db},
       mfa_{db},
-      sign_in_{db} {}
+      sign_in_{db},
+      webhooks_{db} {}
 
 bool identity_book::check(const change& c, change_result& r) {
   if (!c.identity) return true;

@@ -9,6 +9,7 @@
 #include "model/change.hpp"
 #include "persistence/mfa_book.hpp"
 #include "persistence/sign_in_book.hpp"
+#include "persistence/webhook_book.hpp"
 
 namespace troupe::sql {
 
@@ -26,10 +27,12 @@ private:
   bool check_step(const session_step& x, change_result& r) { return sessions_.check(x, r); }
   bool check_step(const mfa_step& x, change_result& r) { return mfa_.check(x, r); }
   bool check_step(const sign_in_step& x, change_result& r) { return sign_in_.check(x, r); }
+  bool check_step(const webhook_step& x, change_result& r) { return webhooks_.check(x, r); }
   void write_step(const user_patch&);
   void write_step(const session_step& x) { sessions_.write(x); }
   void write_step(const mfa_step& x) { mfa_.write(x); }
   void write_step(const sign_in_step& x) { sign_in_.write(x); }
+  void write_step(const webhook_step& x) { webhooks_.write(x); }
   template <class Step>
   bool check_step(const Step& x, change_result& r) {
     return keys_.check(x, r);
@@ -44,6 +47,7 @@ private:
   session_book sessions_;
   mfa_book mfa_;
   sign_in_book sign_in_;
+  webhook_book webhooks_;
 };
 
 }  // namespace troupe::sql

@@ -39,6 +39,7 @@ public:
   }
   session_reader& sessions() override { return *sessions_; }
   sign_in_reader& sign_in() override { return *sign_in_; }
+  webhook_reader& webhooks() override { return *webhooks_; }
 
 private:
   static key_view view_of(row& r) {
@@ -63,6 +64,7 @@ private:
   connection& db_;
   std::unique_ptr<session_reader> sessions_ = open_sessions(db_);
   std::unique_ptr<sign_in_reader> sign_in_ = open_sign_in(db_);
+  std::unique_ptr<webhook_reader> webhooks_ = open_webhooks(db_);
   statement counts_{db_,
                     "SELECT minute_start,minute_count,hour_start,hour_count,day_start,day_count,keys FROM rate_counts"
                     " WHERE user_id=?"};

@@ -8,6 +8,7 @@
 #include "persistence/sign_in_reader.hpp"
 #include "persistence/sql.hpp"
 #include "persistence/store.hpp"
+#include "persistence/webhook_reader.hpp"
 
 namespace troupe {
 
@@ -29,6 +30,7 @@ public:
   virtual std::optional<key_view> key(const std::string& key_id, time_ms now_ms) = 0;
   virtual session_reader& sessions() = 0;
   virtual sign_in_reader& sign_in() = 0;
+  virtual webhook_reader& webhooks() = 0;
 };
 
 namespace sql {

@@ -25,6 +25,7 @@ const char* audit_step();
 const char* limits_step();
 const char* sessions_step();
 const char* second_factor_step();
+const char* webhooks_step();
 
 /// The number of the newest step that was taken; 0: an empty database.
 int schema_version(connection&);

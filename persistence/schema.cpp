@@ -385,7 +385,8 @@ const std::vector<migration>& migrations() {
                                            {14, sessions_step()},
                                            {15, second_factor_step()},
                                            {16, limits_step()},
-                                           {17, audit_step()}};
+                                           {17, audit_step()},
+                                           {18, webhooks_step()}};
   return list;
 }
 

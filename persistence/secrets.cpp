@@ -75,10 +75,10 @@ int64_t reseal_column(sql::connection& db, const sealed_column& at, const vault&
 
 const std::vector<sealed_column>& sealed_columns() {
   static const std::vector<sealed_column> list{
-      {"cluster_secrets", "name", "value", "secret:"},
-      {"mfa_factors", "id", "secret", "mfa:"},
-      {"oidc_logins", "state_hash", "kept", "oidc:"},
-      {"signing_keys", "kid", "secret", "signing:"},
+      {"cluster_secrets", "name", "value", "secret:"},  {"mfa_factors", "id", "secret", "mfa:"},
+      {"oidc_logins", "state_hash", "kept", "oidc:"},   {"signing_keys", "kid", "secret", "signing:"},
+      {"webhooks", "id", "url", "webhook_url:"},        {"webhooks", "id", "secret", "webhook:"},
+      {"webhooks", "id", "old_secret", "webhook_old:"},
   };
   return list;
 }

@@ -323,4 +323,6 @@ TEST_CASE("the settings of the public door are checked, each with its reason") {
   CHECK(refusal("trusted-proxy", "fd00::/8") == "accepted");
   CHECK(has(refusal("trusted-proxy", "10.0.0.0/40"), "is no address and no range"));
   CHECK(has(refusal("outbound-allow", "private"), "is no address and no range"));
+  CHECK(refusal("webhook-retry", "1s,2m") == "accepted");
+  CHECK(has(refusal("webhook-retry", "often"), "is not a list like 5s,30s,2m,1h"));
 }

@@ -19,6 +19,7 @@ MONEY_OUT = {"amount": "1", "to_address": "1" * 32}
 KINDS = {
     "/api/v1/jobs/{id}": "job",
     "/api/v1/schedules/{id}": "schedule",
+    "/api/v1/webhooks/{id}": "webhook",
     "/api/v1/nodes/{id}": "node",
     "/v1/fog/admin/nodes/{id}": "node",
     "/api/admin/nodes/{id}": "node",
@@ -51,6 +52,11 @@ WITH_ID = {
     "POST /api/v1/schedules/{id}/run": (None, 202, 404),
     "POST /api/v1/schedules/{id}/pause": (None, 200, 404),
     "POST /api/v1/schedules/{id}/resume": (None, 200, 404),
+    "GET /api/v1/webhooks/{id}": (None, 200, 404),
+    "GET /api/v1/webhooks/{id}/deliveries": (None, 200, 404),
+    "PUT /api/v1/webhooks/{id}": ({"active": False}, 200, 404),
+    "POST /api/v1/webhooks/{id}/rotate-secret": (None, 200, 404),
+    "DELETE /api/v1/webhooks/{id}": (None, 200, 404),
     "POST /api/v1/nodes/{id}/undrain": (None, 202, 202),
     "POST /api/v1/nodes/{id}/drain": ({"deadline_seconds": 3600}, 202, 202),
     "PUT /api/v1/nodes/{id}": ({"maintenance": False}, 200, 200),
@@ -180,6 +186,12 @@ class every_route_asks_who_it_is(House):
         made = self.owner.post("/api/v1/schedules", {"name": "n", "cron": "@yearly", "job": noop()})
         self.assertEqual(made.status, 201, made)
         return {"id": made.json()["id"]}, self.owner
+
+    def webhook(self, _):
+        user = self.new_user()
+        made = user.post("/api/v1/webhooks", {"url": "http://93.184.216.34/", "events": ["job.failed"]})
+        self.assertEqual(made.status, 201, made)
+        return {"id": made.json()["id"]}, user
 
     def node(self, _):
         return {"id": self.node_id}, self.maker

@@ -242,11 +242,12 @@ class Process:
 
 
 class Server(Process):
-    def __init__(self, data_dir, port, *args):
+    def __init__(self, data_dir, port, *args, via=()):
         self.data_dir = data_dir
         if "--rate-limit-per-minute" not in args:
             args += ("--rate-limit-per-minute", "0")
-        super().__init__("serve", "--dev", "--data-dir", data_dir, "--listen", f"127.0.0.1:{port}", *args)
+        super().__init__("serve", "--dev", "--data-dir", data_dir, "--listen", f"127.0.0.1:{port}", *args,
+                         via=via)
 
     def wait_ready(self, seconds=15):
         self.wait_log("ready", seconds)

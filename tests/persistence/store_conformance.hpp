@@ -16,3 +16,4 @@
 #include "tests/persistence/conformance_sign_in.hpp"
 #include "tests/persistence/conformance_waiting.hpp"
 #include "tests/persistence/conformance_wallet.hpp"
+#include "tests/persistence/conformance_webhooks.hpp"
