@@ -95,7 +95,7 @@ template <class Next>
 void with_webhook(const call_ptr& c, Next next) {
   auto read = [id = c->params["id"]](store_reader& db) { return db.identity().webhooks().find(id); };
   ask_store(c, std::move(read), [c, next = std::move(next)](const std::optional<webhook>& w) mutable {
-    if (!w || w->user_id != c->who.user_id) return c->refuse({errc::not_found, "Webhook not found", {}, {}});
+    if (!w || w->user_id != c->who->user_id) return c->refuse({errc::not_found, "Webhook not found", {}, {}});
     next(*w);
   });
 }
@@ -116,7 +116,7 @@ void create(const call_ptr& c) {
   if (auto bad = f.problem()) return c->refuse(bad_webhook(bad->detail));
   if (secret.empty()) secret = new_webhook_secret();
   w.id = "whk_" + random_hex(16);
-  w.user_id = c->who.user_id;
+  w.user_id = c->who->user_id;
   w.created_ms = c->e.h.now_ms();
   judge(c, url, [c, w, url, secret]() mutable {
     w.url = c->e.secrets->seal(url, url_context(w.id));
@@ -129,7 +129,7 @@ void create(const call_ptr& c) {
 }
 
 void list(const call_ptr& c) {
-  auto read = [user = c->who.user_id](store_reader& db) { return db.identity().webhooks().list(user); };
+  auto read = [user = c->who->user_id](store_reader& db) { return db.identity().webhooks().list(user); };
   ask_store(c, std::move(read), [c](const std::vector<webhook>& all) {
     auto rows = json::array();
     for (auto& w : all) rows.push_back(webhook_json(*c, w));
