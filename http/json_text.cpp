@@ -8,12 +8,6 @@
 
 namespace troupe {
 
-namespace {
-
-bool is_plain(char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; }
-
-}  // namespace
-
 void json_text::next() {
   if (out_.empty()) {
     out_.reserve(1024);
@@ -31,6 +25,7 @@ void json_text::key(std::string_view name) {
 }
 
 void json_text::add(std::string_view text) {
+  auto is_plain = [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; };
   if (!std::all_of(text.begin(), text.end(), is_plain))
     return literal(json(text).dump(-1, ' ', false, json::error_handler_t::replace));
   next();
