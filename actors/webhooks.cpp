@@ -157,7 +157,7 @@ void have_read(webhooks_pointer self, const delivery_ptr& d) {
 /// On the reader's thread: only one event leaves it.
 void read(store_reader& db, delivery& d) {
   d.row = db.identity().webhooks().find(d.of.id);
-  if (!d.row || !d.row->active) return;
+  if (!d.row || !d.row->active || db.identity().sign_in().user_status(d.row->user_id) != "active") return;
   auto page = static_cast<int32_t>(limits::events_page);
   for (auto& e : db.events_after(d.row->user_id, {}, d.row->told_seq, page)) {
     d.seen_seq = e.seq;

@@ -62,7 +62,9 @@ private:
                         " FROM webhook_deliveries WHERE webhook_id=? ORDER BY seq DESC"};
   statement due_{db_,
                  "SELECT w.id,w.user_id FROM webhooks w JOIN event_ends e ON e.user_id=w.user_id"
-                 " WHERE w.active=1 AND w.id>? AND w.next_ms<=? AND e.newest>w.told_seq ORDER BY w.id LIMIT ?"};
+                 " JOIN users u ON u.id=w.user_id"
+                 " WHERE w.active=1 AND u.status='active' AND w.id>? AND w.next_ms<=? AND e.newest>w.told_seq ORDER BY "
+                 "w.id LIMIT ?"};
 };
 
 }  // namespace

@@ -65,8 +65,11 @@ TEST_CASE_TEMPLATE("a webhook begins at the end of its user's events, and so man
   CHECK_FALSE(d.r->identity().webhooks().find("w3"));
 }
 
-TEST_CASE_TEMPLATE("those with events behind their place are due, unless they wait or are off", E, STORE_ENGINES) {
+TEST_CASE_TEMPLATE("those with events behind their place are due, unless they wait, or they or their user are off", E,
+                   STORE_ENGINES) {
   desk<E> d;
+  add_user(d);
+  d.must(user_of("u2", "bob@example.org", "bob"));
   for (auto id : {"w1", "w2", "w3"}) d.must(webhook_of(webhook_add{webhook_row(id), 9}));
   d.must(webhook_of(webhook_add{webhook_row("w4", "u2"), 9}));
   CHECK(due_ids(d).empty());
@@ -74,6 +77,9 @@ TEST_CASE_TEMPLATE("those with events behind their place are due, unless they wa
   CHECK(due_ids(d) == ids{"w1", "w2", "w3"});
   CHECK(due_ids(d, noon, "w1") == ids{"w2", "w3"});
   CHECK(due_ids(d, noon, {}, 2) == ids{"w1", "w2"});
+  d.must(identity_of(user_patch{"u1", "suspended", {}, {}, {}, noon}));
+  CHECK(due_ids(d).empty());
+  d.must(identity_of(user_patch{"u1", "active", {}, {}, {}, noon}));
   d.must(webhook_of(skip_to(found(d, "w2"), 1)));
   CHECK(due_ids(d) == ids{"w1", "w3"});
   d.must(webhook_of(after_attempt(found(d, "w1"), told_event(1), 500, "answered 500", {1'000}, noon)));
@@ -117,6 +123,7 @@ TEST_CASE_TEMPLATE("a webhook moves on once from each place", E, STORE_ENGINES) 
 TEST_CASE_TEMPLATE("a webhook that is switched on again begins at the end, and its failures are forgotten", E,
                    STORE_ENGINES) {
   desk<E> d;
+  add_user(d);
   d.must(webhook_of(webhook_add{webhook_row("w1"), 9}));
   d.must(progress_of("u1", 3));
   auto w = found(d, "w1");
