@@ -139,7 +139,7 @@ std::string outbound_problem(const outbound_url& url, const outbound_rules& rule
   addrinfo wanted{};
   wanted.ai_socktype = SOCK_STREAM;
   addrinfo* first = nullptr;
-  if (getaddrinfo(url.host.c_str(), nullptr, &wanted, &first) != 0) return "the name of the host is not known";
+  if (getaddrinfo(url.host.c_str(), nullptr, &wanted, &first) != 0) return {};
   std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> all{first, freeaddrinfo};
   for (auto* each = first; each != nullptr; each = each->ai_next) {
     auto address = address_of(each->ai_addr);

@@ -39,7 +39,8 @@ struct outbound_answer {
 outbound_answer call_outbound(const outbound_request&, const outbound_rules&);
 
 /// For the moment when somebody hands in a URL: looks the name up and says what is wrong, empty when nothing is. A name
-/// counts as bad when any of its addresses may not be reached. Blocks as long as the system's resolver does.
+/// counts as bad when any of its addresses may not be reached. One that nobody knows may be known when it is called,
+/// and is judged then. Blocks as long as the system's resolver does.
 std::string outbound_problem(const outbound_url&, const outbound_rules&);
 
 }  // namespace troupe

@@ -5,7 +5,7 @@
 
 #include "http/request_signature.hpp"
 #include "http/signing.hpp"
-#include "tests/support/house_world.hpp"
+#include "tests/support/route_desk.hpp"
 
 using namespace troupe;
 
@@ -13,43 +13,18 @@ namespace {
 
 using headers = std::map<std::string, std::string, std::less<>>;
 
-struct desk {
-  house_world w;
-  edge e;
-  std::string owner, key;  // of a user of tier unlimited, and a key of it without rules
+struct desk : route_desk {
+  std::string key;  // of a user of tier unlimited, without rules
 
   explicit desk(int64_t per_minute = 0)
-      : e{[&]() -> house& {
-            w.settings().rate_limit_per_minute = per_minute;
-            w.settings().rate_limit_burst = 5;
-            return w.h();
-          }(),
-          "a secret of the tests", 0} {
-    key = w.new_key(house_world::user);
-  }
+      : route_desk{[&](config& c) {
+          c.rate_limit_per_minute = per_minute;
+          c.rate_limit_burst = 5;
+        }},
+        key{w.new_key(house_world::user)} {}
 
-  http_request request(std::string verb, const std::string& path, const std::string& secret) {
-    http_request r;
-    r.method = std::move(verb);
-    r.target = path;
-    r.path = path.substr(0, path.find('?'));
-    if (path.find('?') != std::string::npos) r.query = path.substr(path.find('?') + 1);
-    if (!secret.empty()) r.authorization = "Bearer " + secret;
-    r.request_id = "req-1";
-    r.remote_ip = "10.0.0.1";
-    r.header = [](std::string_view) { return std::string{}; };
-    return r;
-  }
-  std::optional<http_reply> begin(http_request r) {
-    auto got = std::make_shared<std::optional<http_reply>>();
-    serve_request(e, std::move(r), [got](http_reply x) { *got = std::move(x); });
-    w.run();
-    return *got;
-  }
-  http_reply send(http_request r) {
-    auto got = begin(std::move(r));
-    REQUIRE(got);
-    return *got;
+  static http_request request(std::string verb, const std::string& target, const std::string& secret) {
+    return route_desk::request(std::move(verb), target, {}, secret.empty() ? std::string{} : "Bearer " + secret);
   }
   http_reply get(const std::string& secret, const std::string& path = "/api/v1/account") {
     return send(request("GET", path, secret));
@@ -67,12 +42,6 @@ struct desk {
     return w.must(w.actors().identity.get(), register_user{"eve@example.org", "eve", "", "a long password"}).api_key;
   }
 };
-
-std::string header(const http_reply& r, std::string_view name) {
-  for (auto& [key, value] : r.headers)
-    if (key == name) return value;
-  return {};
-}
 
 std::string word(const http_reply& r) { return json::parse(r.body).value("error_code", ""); }
 
@@ -107,27 +76,27 @@ TEST_CASE("answers say what is left, and a refusal when to come again") {
   for (int i = 0; i < 10; ++i) {
     auto r = d.get(eve);
     CHECK(r.status == 200);
-    CHECK(header(r, "X-RateLimit-Limit") == "10");
-    CHECK(header(r, "X-RateLimit-Remaining") == std::to_string(9 - i));
-    CHECK(header(r, "X-RateLimit-Tier") == "free");
+    CHECK(header_of(r, "X-RateLimit-Limit") == "10");
+    CHECK(header_of(r, "X-RateLimit-Remaining") == std::to_string(9 - i));
+    CHECK(header_of(r, "X-RateLimit-Tier") == "free");
     CHECK(json::parse(r.body)["limits"]["rate_limit"] == 10);
-    CHECK(std::stoll(header(r, "X-RateLimit-Reset")) * 1'000 > d.w.wall);
+    CHECK(std::stoll(header_of(r, "X-RateLimit-Reset")) * 1'000 > d.w.wall);
     d.w.pass(1'000);
   }
   auto r = d.get(eve);
   CHECK(r.status == 429);
   CHECK(word(r) == "RATE_LIMIT_EXCEEDED");
-  CHECK(header(r, "Retry-After") == "50");
-  CHECK(header(r, "X-RateLimit-Remaining") == "0");
+  CHECK(header_of(r, "Retry-After") == "50");
+  CHECK(header_of(r, "X-RateLimit-Remaining") == "0");
   d.w.pass(500);
   r = d.get(eve);  // refused at the edge
-  CHECK(header(r, "Retry-After") == "50");
+  CHECK(header_of(r, "Retry-After") == "50");
   d.w.pass(49'000);
-  CHECK(header(d.get(eve), "Retry-After") == "1");
+  CHECK(header_of(d.get(eve), "Retry-After") == "1");
   d.w.pass(500);
   CHECK(d.get(eve).status == 200);
-  CHECK(header(d.get(d.key), "X-RateLimit-Tier") == "unlimited");
-  CHECK(header(d.get(d.key), "X-RateLimit-Limit").empty());
+  CHECK(header_of(d.get(d.key), "X-RateLimit-Tier") == "unlimited");
+  CHECK(header_of(d.get(d.key), "X-RateLimit-Limit").empty());
 }
 
 TEST_CASE("a completion's client hears a refusal in the dialect it asked for") {
@@ -139,7 +108,7 @@ TEST_CASE("a completion's client hears a refusal in the dialect it asked for") {
   auto answer = d.send(std::move(r));
   CHECK(answer.status == 429);
   CHECK(json::parse(answer.body)["error"]["message"] == "Rate limit exceeded: 5 requests within a second");
-  CHECK(header(answer, "Retry-After") == "1");
+  CHECK(header_of(answer, "Retry-After") == "1");
 }
 
 TEST_CASE("as many requests at a time as the tier says, and one that is answered makes room") {
@@ -156,7 +125,7 @@ TEST_CASE("as many requests at a time as the tier says, and one that is answered
   d.w.run();
   auto refused = follow();
   CHECK(refused->status == 429);
-  CHECK(header(*refused, "Retry-After") == "1");
+  CHECK(header_of(*refused, "Retry-After") == "1");
   tell(quotas.get(), quota_returned{id, "gw_b", 1});
   d.w.run();
   CHECK(follow()->status == 200);  // and no memo of the refusal stands in the way
@@ -175,7 +144,7 @@ TEST_CASE("without a valid credential an address is let in so often, with one al
   auto r = d.send(login);
   CHECK(r.status == 429);
   CHECK(word(r) == "RATE_LIMIT_EXCEEDED");
-  CHECK(header(r, "Retry-After") == "59");
+  CHECK(header_of(r, "Retry-After") == "59");
   auto other = d.request("GET", "/api/v1/account", "");
   other.remote_ip = "10.0.0.2";
   CHECK(d.send(other).status == 401);
@@ -252,10 +221,10 @@ TEST_CASE("a key is good from its networks only, and what is refused for that us
 TEST_CASE("a key's own limit holds for a user without one") {
   desk d;
   auto key = d.make_key({{"rate_limit_per_minute", 3}})["key"].get<std::string>();
-  for (int i = 0; i < 3; ++i) CHECK(header(d.get(key), "X-RateLimit-Limit") == "3");
+  for (int i = 0; i < 3; ++i) CHECK(header_of(d.get(key), "X-RateLimit-Limit") == "3");
   auto r = d.get(key);
   CHECK(r.status == 429);
-  CHECK(header(r, "X-RateLimit-Tier") == "unlimited");
+  CHECK(header_of(r, "X-RateLimit-Tier") == "unlimited");
   CHECK(d.get(d.key).status == 200);
   d.w.pass(60'000);
   CHECK(d.get(key).status == 200);

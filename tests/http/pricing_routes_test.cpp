@@ -4,7 +4,7 @@
 #include "http/quote.hpp"
 #include "http/routes.hpp"
 #include "tests/support/fake_agent.hpp"
-#include "tests/support/house_world.hpp"
+#include "tests/support/route_desk.hpp"
 
 using namespace troupe;
 
@@ -12,36 +12,14 @@ namespace {
 
 constexpr auto calculate = "/api/v1/billing/pricing/calculate";
 
-struct desk {
-  house_world w;
-  edge e{w.h(), "a secret of the tests", 0};
-  std::string bearer = "Bearer " + w.new_key(house_world::user);
+struct desk : route_desk {
+  std::string key = w.new_key(house_world::user);
 
-  http_reply send(std::string verb, std::string path, std::string query, const json& body) {
-    http_request r;
-    r.method = std::move(verb);
-    r.target = r.path = std::move(path);
-    r.query = std::move(query);
-    if (!body.is_null()) r.body = body.dump();
-    r.authorization = bearer;
-    r.header = [](std::string_view) { return std::string{}; };
-    std::optional<http_reply> got;
-    serve_request(e, std::move(r), [&](http_reply x) { got = std::move(x); });
-    w.run();
-    REQUIRE(got);
-    return *got;
-  }
   json post(const std::string& path, const json& body, int status = 200) {
-    auto reply = send("POST", path, "", body);
-    INFO(reply.body);
-    CHECK(reply.status == status);
-    return json::parse(reply.body);
+    return must(status, "POST", path, body, key);
   }
   json get(const std::string& path, const std::string& query = "", int status = 200) {
-    auto reply = send("GET", path, query, nullptr);
-    INFO(reply.body);
-    CHECK(reply.status == status);
-    return json::parse(reply.body);
+    return must(status, "GET", path + (query.empty() ? "" : "?" + query), nullptr, key);
   }
   json market(const std::string& query = "", int status = 200) {
     return get("/api/v1/billing/marketplace", query, status);

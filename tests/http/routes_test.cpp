@@ -4,39 +4,19 @@
 #include <doctest/doctest.h>
 
 #include "http/token_keys.hpp"
-#include "tests/support/house_world.hpp"
+#include "tests/support/route_desk.hpp"
 
 using namespace troupe;
 
 namespace {
 
-struct desk {
-  house_world w;
-  edge e{w.h(), "a secret of the tests", 0};
-
-  http_reply send(std::string verb, std::string path, std::string body = {}, std::string authorization = {}) {
-    http_request r;
-    r.method = std::move(verb);
-    r.target = r.path = std::move(path);
-    r.body = std::move(body);
-    r.authorization = std::move(authorization);
-    r.request_id = "req-1";
-    r.header = [](std::string_view) { return std::string{}; };
-    std::optional<http_reply> got;
-    int answers = 0;
-    serve_request(e, std::move(r), [&](http_reply x) { got = std::move(x), ++answers; });
-    w.run();
-    REQUIRE(answers == 1);
-    return *got;
+struct desk : route_desk {
+  /// Bodies as they are, and whole Authorization headers.
+  http_reply send(std::string verb, const std::string& target, std::string body = {}, std::string authorization = {}) {
+    return route_desk::send(request(std::move(verb), target, std::move(body), std::move(authorization)));
   }
   std::string bearer() { return "Bearer " + w.new_key(house_world::user); }
 };
-
-std::string header(const http_reply& r, std::string_view name) {
-  for (auto& [key, value] : r.headers)
-    if (key == name) return value;
-  return {};
-}
 
 }  // namespace
 
@@ -79,8 +59,8 @@ TEST_CASE("an unknown path is 404, a known one with another verb 405 with what i
   CHECK(d.send("GET", "/api/v1/jobs/a/b/c").status == 404);
   auto r = d.send("PATCH", "/api/v1/jobs");
   CHECK(r.status == 405);
-  CHECK(header(r, "Allow").find("POST") != std::string::npos);
-  CHECK(header(r, "Allow").find("GET") != std::string::npos);
+  CHECK(header_of(r, "Allow").find("POST") != std::string::npos);
+  CHECK(header_of(r, "Allow").find("GET") != std::string::npos);
   CHECK(json::parse(r.body)["request_id"] == "req-1");
 }
 
@@ -92,7 +72,7 @@ TEST_CASE("without a good credential every closed route answers 401 before it lo
     for (auto credential : {"", "Bearer ", "Bearer fsk_wrong", "Bearer not.a.token", "Basic YTpi", "fsk_x"}) {
       auto r = d.send(std::string{row.verb}, std::string{row.path}, "{", credential);
       CHECK(r.status == 401);
-      CHECK(header(r, "WWW-Authenticate") == "Bearer");
+      CHECK(header_of(r, "WWW-Authenticate") == "Bearer");
     }
   }
 }
@@ -151,7 +131,7 @@ TEST_CASE("while the database is away a submit is 503 with Retry-After") {
   auto body = R"({"type":"noop","name":"n","params":{}})";
   auto r = d.send("POST", "/api/v1/jobs", body, key);
   CHECK(r.status == 503);
-  CHECK_FALSE(header(r, "Retry-After").empty());
+  CHECK_FALSE(header_of(r, "Retry-After").empty());
   d.w.faults.writes_away = false;
   CHECK(d.send("POST", "/api/v1/jobs", body, key).status == 202);
 }

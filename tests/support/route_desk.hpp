@@ -8,28 +8,48 @@ namespace troupe {
 
 struct route_desk {
   house_world w;
-  edge e{w.h(), "a secret of the tests", 0};
+  edge e;
 
-  http_reply send(const std::string& verb, const std::string& path, const json& body = nullptr,
-                  const std::string& bearer = {}) {
+  /// `set`: what the edge shall find when it is made.
+  explicit route_desk(const std::function<void(config&)>& set = {})
+      : e{(set ? set(w.settings()) : void(), w.h()), "a secret of the tests", 0} {}
+
+  /// From 192.0.2.1, with the text of an Authorization header.
+  static http_request request(std::string verb, const std::string& target, std::string body = {},
+                              std::string authorization = {}) {
     http_request r;
-    r.method = verb;
-    r.target = r.path = path;
-    if (!body.is_null()) r.body = body.dump();
-    if (!bearer.empty()) r.authorization = "Bearer " + bearer;
+    r.method = std::move(verb);
+    r.target = target;
+    r.path = target.substr(0, target.find('?'));
+    if (r.path.size() < target.size()) r.query = target.substr(r.path.size() + 1);
+    r.body = std::move(body);
+    r.authorization = std::move(authorization);
     r.request_id = "req-1";
     r.remote_ip = "192.0.2.1";
     r.header = [](std::string_view) { return std::string{}; };
-    std::optional<http_reply> got;
-    int answers = 0;
-    serve_request(e, std::move(r), [&](http_reply x) { got = std::move(x), ++answers; });
+    return r;
+  }
+  /// The answer, when there is one after all that follows from the request.
+  std::optional<http_reply> begin(http_request r) {
+    auto got = std::make_shared<std::vector<http_reply>>();
+    serve_request(e, std::move(r), [got](http_reply x) { got->push_back(std::move(x)); });
     w.run();
-    REQUIRE(answers == 1);
+    REQUIRE(got->size() < 2);
+    return got->empty() ? std::nullopt : std::optional{got->front()};
+  }
+  http_reply send(http_request r) {
+    auto got = begin(std::move(r));
+    REQUIRE(got);
     return *got;
   }
-  json must(int status, const std::string& verb, const std::string& path, const json& body = nullptr,
+  http_reply send(const std::string& verb, const std::string& target, const json& body = nullptr,
+                  const std::string& bearer = {}) {
+    return send(request(verb, target, body.is_null() ? std::string{} : body.dump(),
+                        bearer.empty() ? std::string{} : "Bearer " + bearer));
+  }
+  json must(int status, const std::string& verb, const std::string& target, const json& body = nullptr,
             const std::string& bearer = {}) {
-    auto r = send(verb, path, body, bearer);
+    auto r = send(verb, target, body, bearer);
     INFO(r.body);
     REQUIRE(r.status == status);
     return json::parse(r.body);
