@@ -56,18 +56,17 @@ void add_devices(json_text& t, const std::string& shares) {
   t.end(']');
 }
 
-void add_hold(json_text& t, const job& j) {
+void add_hold(json_text& t, amount held, asset currency) {
   t.begin("hold", '{');
-  t.add("amount", format_amount(j.hold));
-  t.add("currency", to_string(j.currency));
+  t.add("amount", format_amount(held));
+  t.add("currency", to_string(currency));
   t.end('}');
 }
 
-void add_error(json_text& t, const job& j) {
-  if (j.error_code.empty()) return t.add("error", nullptr);
+void add_error(json_text& t, const std::string& code, const std::string& message) {
   t.begin("error", '{');
-  t.add("code", j.error_code);
-  t.add("message", j.error_message);
+  t.add("code", code);
+  t.add("message", message);
   t.end('}');
 }
 
@@ -78,9 +77,6 @@ void add_extras(json_text& t, const job_view& v) {
   if (!v.spec.parents.empty()) t.add("depends_on", v.spec.parents);
   if (!v.spec.description.empty()) t.add("description", v.spec.description);
 }
-
-/// 420'000 ppm as 0.42: a plain number for progress bars, no money.
-double progress_number(int32_t ppm) { return ppm / 1'000'000.0; }
 
 /// From 0 to 1 as a number or a decimal string, in millionths.
 int32_t read_share(fields& f, std::string_view name) {
@@ -208,14 +204,17 @@ void add_job(json_text& t, const job_view& v) {
   add_devices(t, j.devices);
   t.add_if_any("cost", is_terminal(j.state) ? format_amount(j.cost) : std::string{});
   t.add("currency", to_string(j.currency));
-  add_hold(t, j);
+  add_hold(t, j.hold, j.currency);
   t.add("fee_mode", to_fee_mode(j.fee_inclusive));
   t.add("tags", v.spec.tags);
   if (v.result)
     add_result(t, *v.result, v.spec.kind);
   else
     t.add("result", nullptr);
-  add_error(t, j);
+  if (j.error_code.empty())
+    t.add("error", nullptr);
+  else
+    add_error(t, j.error_code, j.error_message);
   add_extras(t, v);
   t.end('}');
 }
@@ -228,49 +227,59 @@ std::string job_text(const job_view& v) {
 
 namespace {
 
-json event_data(const event_row& e) {
-  json data{{"job_id", e.job_id}};
-  if (e.kind.starts_with("session_")) data = {{"session_id", e.job_id}};
-  if (e.kind == "session_funds_low") data["remaining"] = format_amount(e.value);
-  auto about_money = e.kind == "low_balance" || e.kind.starts_with("withdrawal_");
-  if (about_money)
-    data = {{e.kind == "low_balance" ? "available" : "amount", format_amount(e.value)},
-            {"currency", to_string(e.currency)}};
-  if (about_money && !e.job_id.empty()) data["withdrawal_id"] = e.job_id;
+/// What the event is about: a job, a billing session, or money of the account.
+void add_subject(json_text& t, const event_row& e) {
+  auto money = e.kind == "low_balance" ? "available" : e.kind.starts_with("withdrawal_") ? "amount" : nullptr;
+  if (money == nullptr) return t.add(e.kind.starts_with("session_") ? "session_id" : "job_id", e.job_id);
+  t.add(money, format_amount(e.value));
+  if (!e.terminal) t.add("currency", to_string(e.currency));
+  if (!e.job_id.empty()) t.add("withdrawal_id", e.job_id);
+}
+
+void add_event_data(json_text& t, const event_row& e) {
+  t.begin("data", '{');
+  add_subject(t, e);
+  if (e.kind == "session_funds_low") t.add("remaining", format_amount(e.value));
   if (e.kind == "queued" || e.kind == "scheduled" || e.kind == "blocked" || e.kind == "session_started")
-    data["hold"] = {{"amount", format_amount(e.value)}, {"currency", to_string(e.currency)}};
-  if (e.attempt > 0) data["attempt"] = e.attempt;
-  if (!e.node_id.empty()) data["provider_id"] = e.node_id;
-  if (e.kind == "progress" || e.kind == "completed") data["progress"] = progress_number(e.progress_ppm);
-  if (!e.message.empty()) data["message"] = e.message;
+    add_hold(t, e.value, e.currency);
+  if (e.attempt > 0) t.add("attempt", e.attempt);
+  if (!e.node_id.empty()) t.add("provider_id", e.node_id);
+  if (e.kind == "progress" || e.kind == "completed") t.add_share("progress", e.progress_ppm);
+  if (!e.message.empty()) t.add("message", e.message);
   if (e.terminal) {
-    data["cost"] = format_amount(e.value);
-    data["currency"] = to_string(e.currency);
-    if (!e.error_code.empty()) data["error"] = {{"code", e.error_code}, {"message", e.message}};
+    t.add("cost", format_amount(e.value));
+    t.add("currency", to_string(e.currency));
+    if (!e.error_code.empty()) add_error(t, e.error_code, e.message);
   }
-  return data;
+  t.end('}');
 }
 
 }  // namespace
 
 std::string event_frame(const event_row& e) {
-  json frame{{"type", e.kind},
-             {"event", event_name(e.kind)},
-             {"seq", e.seq},
-             {"job_id", e.job_id},
-             {"channel", is_billing_event(e.kind) ? "billing" : "jobs"},
-             {"timestamp", iso_time(e.at_ms)},
-             {"data", event_data(e)}};
-  if (e.terminal) frame["terminal"] = true;
-  return frame.dump(-1, ' ', false, json::error_handler_t::replace);
+  json_text t;
+  t.begin('{');
+  t.add("type", e.kind);
+  t.add("event", event_name(e.kind));
+  t.add("seq", e.seq);
+  t.add("job_id", e.job_id);
+  t.add("channel", is_billing_event(e.kind) ? "billing" : "jobs");
+  t.add_time("timestamp", e.at_ms);
+  add_event_data(t, e);
+  if (e.terminal) t.add("terminal", true);
+  t.end('}');
+  return t.take();
 }
 
 std::string webhook_body(const event_row& e) {
-  json body{{"id", event_id(e.seq)},
-            {"event", event_name(e.kind)},
-            {"data", event_data(e)},
-            {"timestamp", iso_time(e.at_ms)}};
-  return body.dump(-1, ' ', false, json::error_handler_t::replace);
+  json_text t;
+  t.begin('{');
+  t.add("id", event_id(e.seq));
+  t.add("event", event_name(e.kind));
+  t.add_time("timestamp", e.at_ms);
+  add_event_data(t, e);
+  t.end('}');
+  return t.take();
 }
 
 outcome<submission> read_submission_text(const std::string& text, time_ms now_ms) {

@@ -259,7 +259,7 @@ class urls_into_private_networks_are_refused(House):
             "http://169.254.169.254/", "http://0x7f000001", "http://2130706433", "http://0177.0.0.1/", "http://127.1/",
             "http://localhost", "http://localhost:9000/x", "http://10.0.0.1", "http://192.168.1.1/", "http://[fd00::1]/",
             "ftp://93.184.216.34/", "file:///etc/passwd", "http://user:pw@93.184.216.34/", "http://93.184.216.34:22/",
-            "http://no-such-name.invalid/", "93.184.216.34", "")
+            "93.184.216.34", "")
 
     def test_each_with_its_reason_and_nothing_is_stored(self):
         user = self.new_user()

@@ -95,3 +95,41 @@ TEST_CASE("a finished inference job shows its result, an ended one its error") {
   CHECK(x["result"] == nullptr);
   CHECK(x["error"] == json::parse(R"({"code":"exit_code","message":"it ended with 3"})"));
 }
+
+TEST_CASE("an event's frame says what it is about") {
+  auto frame = [](event_row e) { return json::parse(event_frame(e)); };
+  event_row e;
+  e.seq = 7;
+  e.at_ms = 1'795'343'400'123;
+  e.job_id = "job_1";
+  e.kind = "queued";
+  e.value = 2 * one;
+  e.currency = asset::dgpu;
+  CHECK(frame(e) == json::parse(R"({"type":"queued","event":"job.queued","seq":7,"job_id":"job_1","channel":"jobs",
+    "timestamp":"2026-11-22T10:30:00.123Z","data":{"job_id":"job_1","hold":{"amount":"2","currency":"dGPU"}}})"));
+
+  e.kind = "failed";
+  e.attempt = 2;
+  e.node_id = "node_a";
+  e.message = "it ended with \"3\"";
+  e.error_code = "exit_code";
+  e.terminal = true;
+  auto x = frame(e);
+  CHECK(x["terminal"] == true);
+  CHECK(x["data"] == json::parse(R"({"job_id":"job_1","attempt":2,"provider_id":"node_a","cost":"2","currency":"dGPU",
+    "message":"it ended with \"3\"","error":{"code":"exit_code","message":"it ended with \"3\""}})"));
+
+  event_row low;
+  low.kind = "low_balance";
+  low.value = one / 2;
+  low.currency = asset::dgpu;
+  x = frame(low);
+  CHECK(x["channel"] == "billing");
+  CHECK(x["data"] == json::parse(R"({"available":"0.5","currency":"dGPU"})"));
+
+  event_row session;
+  session.kind = "session_funds_low";
+  session.job_id = "ses_1";
+  session.value = one;
+  CHECK(frame(session)["data"] == json::parse(R"({"session_id":"ses_1","remaining":"1"})"));
+}
