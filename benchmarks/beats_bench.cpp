@@ -93,7 +93,8 @@ member_actor::behavior_type member(member_pointer self, join_node offer, std::st
   self->state.door = std::move(door);
   self->state.told = told;
   join(self);
-  return {[](const run_jobs&) {}, [](const stop_jobs&) {}, [](const report_ack&) {}, [self](tick) { beat(self); }};
+  return {[](const run_jobs&) {}, [](const stop_jobs&) {}, [](const report_ack&) {}, [](const logs_stored&) {},
+          [self](tick) { beat(self); }};
 }
 
 /// Seconds of processor time that a process has used, all its threads together.
