@@ -12,6 +12,7 @@ using namespace std::chrono_literals;
 
 constexpr int64_t store_every_ms = 30'000;  // a write for each beat of 10,000 nodes would cost more than their jobs
 constexpr int64_t stalled_ms = 3'000;
+constexpr int64_t tick_ms = 500;
 
 struct given {
   int64_t epoch = 0;
@@ -28,7 +29,8 @@ struct node_state {
   int64_t last_beat_ms = 0;
   node_metrics metrics;
   int64_t stored_ms = 0;  // when the store heard of it last
-  int64_t ticked_ms = 0;
+  int64_t tick_due_ms = 0;
+  bool looks_closely = false;  // the tick comes a short step after the one before
   // draining
   time_ms drain_until_ms = 0;  // as of the store; 0: no operator wants it
   bool leaves = false;         // the agent's own decision
@@ -261,12 +263,23 @@ void leave_silently(node_pointer self, int64_t grace_ms, const char* why) {
   self->quit();
 }
 
+/// Not before the time could be over, for of 10,000 nodes ticks would cost more than beats; then at short steps.
+void tick_later(node_pointer self) {
+  auto& s = self->state;
+  auto now = s.h->steady();
+  auto wait_ms = std::max(tick_ms, s.last_beat_ms + limits::lease_ttl_ms - tick_ms - now);
+  s.tick_due_ms = now + wait_ms;
+  s.looks_closely = wait_ms == tick_ms;
+  self->delayed_send(self, std::chrono::milliseconds{wait_ms}, tick{});
+}
+
 void on_tick(node_pointer self) {
   auto& s = self->state;
-  auto slept = std::exchange(s.ticked_ms, s.h->steady());
-  if (slept != 0 && s.ticked_ms - slept >= stalled_ms) s.last_beat_ms = s.ticked_ms;  // it was us who did not listen
-  if (s.h->steady() - s.last_beat_ms >= limits::lease_ttl_ms) return leave_silently(self, 0, "no beat");
-  self->delayed_send(self, 500ms, tick{});
+  auto now = s.h->steady();
+  if (now - s.tick_due_ms >= stalled_ms) s.last_beat_ms = now;  // it was us who did not listen
+  auto silent = now - s.last_beat_ms >= limits::lease_ttl_ms;
+  if (silent && s.looks_closely) return leave_silently(self, 0, "no beat");
+  tick_later(self);  // after a long wait there may be beats that were not heard yet
 }
 
 node_actor::behavior_type node(node_pointer self, house* h, const node_welcome& session, const agent_port& agent,
@@ -282,7 +295,7 @@ node_actor::behavior_type node(node_pointer self, house* h, const node_welcome& 
   self->monitor(agent);
   self->set_down_handler(
       [self](const caf::down_msg&) { leave_silently(self, limits::lost_grace_ms, "connection closed"); });
-  self->delayed_send(self, 500ms, tick{});
+  tick_later(self);
   return {
       [self](const node_beat& x) { return on_beat(self, x); },
       [self](node_report& x) { on_report(self, x); },
