@@ -1,7 +1,10 @@
 // Six bits a letter; what is left over at the end is dropped.
 #include "config/base64.hpp"
 
+#include <algorithm>
 #include <cstdint>
+
+#include "config/world.hpp"
 
 namespace troupe {
 
@@ -30,6 +33,20 @@ std::optional<std::string> from_base64url(std::string_view text) {
     bytes += static_cast<char>(bits >> count & 0xff);
   }
   return bytes;
+}
+
+std::string base64(std::string_view bytes) {
+  auto text = base64url(bytes);
+  std::replace(text.begin(), text.end(), '-', '+');
+  std::replace(text.begin(), text.end(), '_', '/');
+  while (text.size() % 4 != 0) text += '=';
+  return text;
+}
+
+std::optional<std::string> from_base64(std::string text) {
+  while (text.ends_with('=')) text.pop_back();
+  for (auto& x : text) x = x == '+' ? '-' : x == '/' ? '_' : x;
+  return from_base64url(text);
 }
 
 }  // namespace troupe

@@ -1,4 +1,4 @@
-// The way back from base64url.
+// Base64 in both alphabets. The way to base64url is in config/world.hpp.
 #pragma once
 
 #include <optional>
@@ -9,5 +9,10 @@ namespace troupe {
 
 /// Nothing for a letter outside the alphabet; padding is one.
 std::optional<std::string> from_base64url(std::string_view);
+
+/// RFC 4648 section 4, with padding.
+std::string base64(std::string_view bytes);
+/// The way back, with or without padding.
+std::optional<std::string> from_base64(std::string);
 
 }  // namespace troupe

@@ -1,8 +1,6 @@
 // Two forms of signature, so that receivers of either kind need no code of their own.
 #include "executors/webhook_call.hpp"
 
-#include <algorithm>
-
 #include "config/base64.hpp"
 #include "config/hmac.hpp"
 #include "config/world.hpp"
@@ -15,23 +13,10 @@ constexpr std::string_view mark = "whsec_";
 constexpr size_t secret_bytes = 24;
 constexpr size_t answer_bytes_max = 64 * 1024;
 
-/// As RFC 4648 section 4 has it.
-std::string base64(std::string_view bytes) {
-  auto text = base64url(bytes);
-  std::replace(text.begin(), text.end(), '-', '+');
-  std::replace(text.begin(), text.end(), '_', '/');
-  while (text.size() % 4 != 0) text += '=';
-  return text;
-}
-
 /// The key behind "whsec_"; empty when the secret has another form.
 std::string standard_key(std::string_view secret) {
   if (!secret.starts_with(mark)) return {};
-  std::string text{secret.substr(mark.size())};
-  while (text.ends_with('=')) text.pop_back();
-  std::replace(text.begin(), text.end(), '+', '-');
-  std::replace(text.begin(), text.end(), '/', '_');
-  return from_base64url(text).value_or("");
+  return from_base64(std::string{secret.substr(mark.size())}).value_or("");
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // Second factors: set up, verify, disable, backup codes. Contract section 2.4; every path also under /api.
 #include "actors/password.hpp"
+#include "config/base64.hpp"
 #include "http/login_json.hpp"
 #include "http/mfa_email.hpp"
 #include "http/money_post.hpp"

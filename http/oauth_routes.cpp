@@ -70,13 +70,6 @@ std::variant<form, oauth_error> read_form(const http_request& r) {
   return found;
 }
 
-/// Standard base64, with or without padding.
-std::optional<std::string> from_base64(std::string text) {
-  while (text.ends_with('=')) text.pop_back();
-  for (auto& x : text) x = x == '+' ? '-' : x == '/' ? '_' : x;
-  return from_base64url(text);
-}
-
 struct shown_client {
   std::string id, secret;
 };

@@ -1,7 +1,6 @@
 // libqrencode finds the modules, libpng writes the dots.
 #include "http/qr_png.hpp"
 
-#include <openssl/evp.h>
 #include <png.h>
 #include <qrencode.h>
 
@@ -50,14 +49,6 @@ std::string qr_png(const std::string& text) {
   if (!write(png.data())) throw std::runtime_error{image.message};
   png.resize(size);
   return png;
-}
-
-std::string base64(const std::string& bytes) {
-  std::string out((bytes.size() + 2) / 3 * 4 + 1, '\0');
-  auto size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                              reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
-  out.resize(static_cast<size_t>(size));
-  return out;
 }
 
 }  // namespace troupe

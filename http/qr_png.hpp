@@ -9,7 +9,4 @@ namespace troupe {
 /// Throws std::runtime_error for a text that is too long for a QR code.
 std::string qr_png(const std::string& text);
 
-/// Base64 with padding, RFC 4648 section 4.
-std::string base64(const std::string& bytes);
-
 }  // namespace troupe

@@ -8,6 +8,8 @@
 #include <thread>
 #include <vector>
 
+#include "config/base64.hpp"
+
 using namespace troupe;
 
 TEST_CASE("an id is its prefix and 26 Crockford characters") {
@@ -84,4 +86,20 @@ TEST_CASE("times are written in UTC with milliseconds") {
 TEST_CASE("the steady clock never falls") {
   auto before = steady_ms();
   CHECK(steady_ms() >= before);
+}
+
+TEST_CASE("base64 is that of RFC 4648, and reads back with or without padding") {
+  const std::pair<std::string, std::string> vectors[] = {{"", ""},
+                                                         {"f", "Zg=="},
+                                                         {"fo", "Zm8="},
+                                                         {"foo", "Zm9v"},
+                                                         {"foob", "Zm9vYg=="},
+                                                         {"\xfb\xff", "+/8="},
+                                                         {"fooba", "Zm9vYmE="}};
+  for (auto& [bytes, text] : vectors) {
+    CHECK(base64(bytes) == text);
+    CHECK(from_base64(text) == bytes);
+    CHECK(from_base64(text.substr(0, text.find('='))) == bytes);
+  }
+  CHECK_FALSE(from_base64("Zm9v!"));
 }
