@@ -8,8 +8,6 @@ namespace troupe {
 
 namespace {
 
-using namespace std::chrono_literals;
-
 constexpr int64_t store_every_ms = 30'000;  // a write for each beat of 10,000 nodes would cost more than their jobs
 constexpr int64_t stalled_ms = 3'000;
 constexpr int64_t tick_ms = 500;
